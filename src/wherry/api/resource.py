@@ -7,7 +7,7 @@ A new kind is a row in `api/table/` and a schema, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,11 @@ Cell = str | int | bool | float | None | Age
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Columns and the pure function that makes an object's cells (one a column, in order)."""
+    """Columns and the pure function that makes an object's cells (one a column, in order).
+
+    `cells` and `conditions` are given the hub's form whatever version was asked for, so that a row is made
+    once an object version.
+    """
 
     columns: tuple[Column, ...]
     cells: Callable[[Object], Sequence[Cell]]
@@ -99,7 +103,9 @@ class Version:
     to_hub: Callable[[Object], Object] | None = None
     deprecation: str = ""  # the text of the `Warning:` header
     printer: Printer | None = None  # when it differs from the resource's
-    preferred: bool = True
+    preferred: bool = True  # False: never the preferred version of its group, nor its group before others
+    # this version's names of selectable fields -> the resource's own (None: the same names)
+    field_labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,8 @@ class Resource:
     selectable_fields: dict[str, Callable[[Object], str]] = field(default_factory=dict)
     ttl: float | None = None  # seconds an object lives after a write (Events)
     acted_on: bool = True  # False: nothing acts on it yet, so a write is answered with a Warning
-    name_rule: str = "subdomain"  # subdomain | label | path (RBAC) | label1035 (Service) ...
+    name_rule: str = "subdomain"  # subdomain | label | path (RBAC) | label1035 (Service) | ip (IPAddress)
+    virtual: bool = False  # never stored: a review, a binding; its handler is code of the API server
 
     @property
     def hub(self) -> Version:

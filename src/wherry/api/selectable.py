@@ -1,0 +1,75 @@
+"""Selectable fields: what `--field-selector` may name for each kind, with the getter of its value.
+
+A value is the text that a selector compares with, as upstream's `ToSelectableFields` write it:
+absent is the empty string, booleans are `true` and `false`.  metadata.name and metadata.namespace
+belong to every kind and are the API server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wherry.api.resource import Object
+
+Getter = Callable[[Object], str]
+
+
+def at(path: str, default: str = "") -> Getter:
+    """The getter of the scalar at a dotted path."""
+    steps = path.split(".")
+
+    def get(obj: Object) -> str:
+        value: object = obj
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value)
+
+    return get
+
+
+def paths(*names: str) -> dict[str, Getter]:
+    """Fields whose selector name is their path."""
+    return {name: at(name) for name in names}
+
+
+def _pod_ips(obj: Object) -> str:
+    return ",".join(each.get("ip", "") for each in (obj.get("status") or {}).get("podIPs") or ())
+
+
+def _event_source(obj: Object) -> str:
+    return (obj.get("source") or {}).get("component") or obj.get("reportingComponent") or ""
+
+
+POD: dict[str, Getter] = {
+    **paths(
+        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
+        "status.phase", "status.podIP", "status.nominatedNodeName",
+    ),
+    "spec.hostNetwork": at("spec.hostNetwork", "false"),
+    "status.podIPs": _pod_ips,
+}
+EVENT: dict[str, Getter] = {
+    **paths(
+        "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
+        "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
+        "reason", "reportingComponent", "type",
+    ),
+    "source": _event_source,
+}
+EVENTS_K8S_IO = {
+    **{name.replace("involvedObject", "regarding"): name for name in EVENT if name.startswith("involvedObject.")},
+    "reason": "reason", "type": "type", "reportingController": "reportingComponent",
+}
+NODE: dict[str, Getter] = {"spec.unschedulable": at("spec.unschedulable", "false")}
+REPLICAS: dict[str, Getter] = {"status.replicas": at("status.replicas", "0")}
+JOB: dict[str, Getter] = {"status.successful": at("status.succeeded", "0")}
+NAMESPACE = paths("status.phase")
+SECRET = paths("type")
+SERVICE = paths("spec.clusterIP", "spec.type")
+SIGNER = paths("spec.signerName")
+POD_CERTIFICATE_REQUEST = paths("spec.signerName", "spec.podName", "spec.nodeName")
+RESOURCE_SLICE = paths("spec.nodeName", "spec.driver")

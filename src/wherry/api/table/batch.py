@@ -1,0 +1,28 @@
+"""Rows of batch: work that ends.  CronJob is served as v1beta1 too, for the manifests of older notes."""
+
+from __future__ import annotations
+
+from wherry.api import selectable
+from wherry.api.resource import Resource, Version
+from wherry.api.table.rows import schema_name, served, status
+
+GROUP = "batch"
+
+CRON_JOB = Resource(
+    "cronjobs", "CronJob", GROUP,
+    (
+        Version("v1", schema_name(GROUP, "v1", "CronJob")),
+        # v1beta1 has v1's fields, so it shares its schema and needs no converter.
+        Version(
+            "v1beta1", schema_name(GROUP, "v1", "CronJob"), preferred=False,
+            deprecation="batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob",
+        ),
+    ),
+    short_names=("cj",), categories=("all",), subresources=(status("CronJob"),),
+)
+JOB = Resource(
+    "jobs", "Job", GROUP, served(GROUP, "Job"), categories=("all",), subresources=(status("Job"),),
+    selectable_fields=selectable.JOB,
+)
+
+ROWS = (CRON_JOB, JOB)

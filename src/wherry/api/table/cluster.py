@@ -1,0 +1,58 @@
+"""Rows of the small groups: certificates, coordination, node, resource (dynamic allocation), scheduling."""
+
+from __future__ import annotations
+
+from wherry.api import selectable
+from wherry.api.resource import Resource, Subresource
+from wherry.api.table.rows import PLAIN, READ_WRITE, served, status
+
+CERTIFICATES = "certificates.k8s.io"
+COORDINATION = "coordination.k8s.io"
+NODE = "node.k8s.io"
+RESOURCE = "resource.k8s.io"
+SCHEDULING = "scheduling.k8s.io"
+
+CERTIFICATE_SIGNING_REQUEST = Resource(
+    "certificatesigningrequests", "CertificateSigningRequest", CERTIFICATES,
+    served(CERTIFICATES, "CertificateSigningRequest"), namespaced=False, short_names=("csr",),
+    subresources=(Subresource("approval", "CertificateSigningRequest", READ_WRITE), status("CertificateSigningRequest")),
+    selectable_fields=selectable.SIGNER, strategy=PLAIN,
+)
+CLUSTER_TRUST_BUNDLE = Resource(
+    "clustertrustbundles", "ClusterTrustBundle", CERTIFICATES, served(CERTIFICATES, "ClusterTrustBundle"), namespaced=False,
+    selectable_fields=selectable.SIGNER, strategy=PLAIN, name_rule="path",
+)
+POD_CERTIFICATE_REQUEST = Resource(
+    "podcertificaterequests", "PodCertificateRequest", CERTIFICATES, served(CERTIFICATES, "PodCertificateRequest"),
+    subresources=(status("PodCertificateRequest"),), selectable_fields=selectable.POD_CERTIFICATE_REQUEST, strategy=PLAIN,
+)
+LEASE = Resource("leases", "Lease", COORDINATION, served(COORDINATION, "Lease"), strategy=PLAIN)
+RUNTIME_CLASS = Resource(
+    "runtimeclasses", "RuntimeClass", NODE, served(NODE, "RuntimeClass"), namespaced=False, singular="runtimeclass",
+    strategy=PLAIN,
+)
+DEVICE_CLASS = Resource("deviceclasses", "DeviceClass", RESOURCE, served(RESOURCE, "DeviceClass"), namespaced=False)
+DEVICE_TAINT_RULE = Resource(
+    "devicetaintrules", "DeviceTaintRule", RESOURCE, served(RESOURCE, "DeviceTaintRule"), namespaced=False,
+    subresources=(status("DeviceTaintRule"),),
+)
+RESOURCE_CLAIM = Resource(
+    "resourceclaims", "ResourceClaim", RESOURCE, served(RESOURCE, "ResourceClaim"), subresources=(status("ResourceClaim"),),
+    strategy=PLAIN,
+)
+RESOURCE_CLAIM_TEMPLATE = Resource(
+    "resourceclaimtemplates", "ResourceClaimTemplate", RESOURCE, served(RESOURCE, "ResourceClaimTemplate"), strategy=PLAIN,
+)
+RESOURCE_SLICE = Resource(
+    "resourceslices", "ResourceSlice", RESOURCE, served(RESOURCE, "ResourceSlice"), namespaced=False,
+    selectable_fields=selectable.RESOURCE_SLICE,
+)
+PRIORITY_CLASS = Resource(
+    "priorityclasses", "PriorityClass", SCHEDULING, served(SCHEDULING, "PriorityClass"), namespaced=False,
+    short_names=("pc",),
+)
+
+ROWS = (
+    CERTIFICATE_SIGNING_REQUEST, CLUSTER_TRUST_BUNDLE, POD_CERTIFICATE_REQUEST, LEASE, RUNTIME_CLASS, DEVICE_CLASS,
+    DEVICE_TAINT_RULE, RESOURCE_CLAIM, RESOURCE_CLAIM_TEMPLATE, RESOURCE_SLICE, PRIORITY_CLASS,
+)

@@ -1,0 +1,94 @@
+"""Rows of the core group ("" and v1), and of Event, which events.k8s.io serves too."""
+
+from __future__ import annotations
+
+from wherry.api import selectable
+from wherry.api.resource import VERBS, Resource, Subresource, Version
+from wherry.api.table.rows import PLAIN, PROXY, READ_WRITE, SCALE, STREAM, schema_name, served, status
+
+EVENT_TTL = 3600.0  # upstream's --event-ttl
+
+BINDING = Resource("bindings", "Binding", "", served("", "Binding"), verbs=("create",), strategy=PLAIN, virtual=True)
+COMPONENT_STATUS = Resource(
+    "componentstatuses", "ComponentStatus", "",
+    (Version("v1", schema_name("", "v1", "ComponentStatus"), deprecation="v1 ComponentStatus is deprecated in v1.19+"),),
+    namespaced=False, singular="componentstatus", short_names=("cs",), verbs=("get", "list"), strategy=PLAIN, virtual=True,
+)
+CONFIG_MAP = Resource("configmaps", "ConfigMap", "", served("", "ConfigMap"), short_names=("cm",), strategy=PLAIN)
+ENDPOINTS = Resource(
+    "endpoints", "Endpoints", "",
+    (Version("v1", schema_name("", "v1", "Endpoints"),
+             deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),),
+    singular="endpoints", short_names=("ep",), strategy=PLAIN,
+)
+EVENT = Resource(
+    "events", "Event", "",
+    (
+        Version("v1", schema_name("", "v1", "Event")),
+        Version("v1", schema_name("events.k8s.io", "v1", "Event"), group="events.k8s.io",
+                field_labels=selectable.EVENTS_K8S_IO),
+    ),
+    short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=PLAIN,
+)
+LIMIT_RANGE = Resource("limitranges", "LimitRange", "", served("", "LimitRange"), short_names=("limits",), strategy=PLAIN)
+NAMESPACE = Resource(
+    "namespaces", "Namespace", "", served("", "Namespace"), namespaced=False, short_names=("ns",),
+    verbs=tuple(verb for verb in VERBS if verb != "deletecollection"),
+    subresources=(Subresource("finalize", "Namespace", ("update",)), status("Namespace")),
+    selectable_fields=selectable.NAMESPACE, name_rule="label", strategy=PLAIN,
+)
+NODE = Resource(
+    "nodes", "Node", "", served("", "Node"), namespaced=False, short_names=("no",),
+    subresources=(Subresource("proxy", "NodeProxyOptions", PROXY), status("Node")),
+    selectable_fields=selectable.NODE, strategy=PLAIN,
+)
+PERSISTENT_VOLUME_CLAIM = Resource(
+    "persistentvolumeclaims", "PersistentVolumeClaim", "", served("", "PersistentVolumeClaim"), short_names=("pvc",),
+    subresources=(status("PersistentVolumeClaim"),), strategy=PLAIN,
+)
+PERSISTENT_VOLUME = Resource(
+    "persistentvolumes", "PersistentVolume", "", served("", "PersistentVolume"), namespaced=False, short_names=("pv",),
+    subresources=(status("PersistentVolume"),), strategy=PLAIN,
+)
+POD = Resource(
+    "pods", "Pod", "", served("", "Pod"), short_names=("po",), categories=("all",),
+    subresources=(
+        Subresource("attach", "PodAttachOptions", STREAM),
+        Subresource("binding", "Binding", ("create",)),
+        Subresource("ephemeralcontainers", "Pod", READ_WRITE),
+        Subresource("eviction", "Eviction", ("create",), group="policy", version="v1"),
+        Subresource("exec", "PodExecOptions", STREAM),
+        Subresource("log", "Pod", ("get",)),
+        Subresource("portforward", "PodPortForwardOptions", STREAM),
+        Subresource("proxy", "PodProxyOptions", PROXY),
+        Subresource("resize", "Pod", READ_WRITE),
+        status("Pod"),
+    ),
+    selectable_fields=selectable.POD,
+)
+POD_TEMPLATE = Resource("podtemplates", "PodTemplate", "", served("", "PodTemplate"))
+REPLICATION_CONTROLLER = Resource(
+    "replicationcontrollers", "ReplicationController", "", served("", "ReplicationController"),
+    short_names=("rc",), categories=("all",), subresources=(SCALE, status("ReplicationController")),
+    selectable_fields=selectable.REPLICAS,
+)
+RESOURCE_QUOTA = Resource(
+    "resourcequotas", "ResourceQuota", "", served("", "ResourceQuota"), short_names=("quota",),
+    subresources=(status("ResourceQuota"),), strategy=PLAIN,
+)
+SECRET = Resource("secrets", "Secret", "", served("", "Secret"), selectable_fields=selectable.SECRET, strategy=PLAIN)
+SERVICE_ACCOUNT = Resource(
+    "serviceaccounts", "ServiceAccount", "", served("", "ServiceAccount"), short_names=("sa",),
+    subresources=(Subresource("token", "TokenRequest", ("create",), group="authentication.k8s.io", version="v1"),),
+    strategy=PLAIN,
+)
+SERVICE = Resource(
+    "services", "Service", "", served("", "Service"), short_names=("svc",), categories=("all",),
+    subresources=(Subresource("proxy", "ServiceProxyOptions", PROXY), status("Service")),
+    selectable_fields=selectable.SERVICE, name_rule="label1035", strategy=PLAIN,
+)
+
+ROWS = (
+    BINDING, COMPONENT_STATUS, CONFIG_MAP, ENDPOINTS, EVENT, LIMIT_RANGE, NAMESPACE, NODE, PERSISTENT_VOLUME_CLAIM,
+    PERSISTENT_VOLUME, POD, POD_TEMPLATE, REPLICATION_CONTROLLER, RESOURCE_QUOTA, SECRET, SERVICE_ACCOUNT, SERVICE,
+)

@@ -1,0 +1,28 @@
+"""Rows of networking.k8s.io and discovery.k8s.io."""
+
+from __future__ import annotations
+
+from wherry.api.resource import Resource
+from wherry.api.table.rows import PLAIN, served, status
+
+GROUP = "networking.k8s.io"
+DISCOVERY = "discovery.k8s.io"
+
+INGRESS_CLASS = Resource("ingressclasses", "IngressClass", GROUP, served(GROUP, "IngressClass"), namespaced=False)
+INGRESS = Resource(
+    "ingresses", "Ingress", GROUP, served(GROUP, "Ingress"), short_names=("ing",), subresources=(status("Ingress"),),
+)
+IP_ADDRESS = Resource(
+    "ipaddresses", "IPAddress", GROUP, served(GROUP, "IPAddress"), namespaced=False, short_names=("ip",), strategy=PLAIN,
+    name_rule="ip",
+)
+NETWORK_POLICY = Resource(
+    "networkpolicies", "NetworkPolicy", GROUP, served(GROUP, "NetworkPolicy"), short_names=("netpol",),
+)
+SERVICE_CIDR = Resource(
+    "servicecidrs", "ServiceCIDR", GROUP, served(GROUP, "ServiceCIDR"), namespaced=False,
+    subresources=(status("ServiceCIDR"),), strategy=PLAIN,
+)
+ENDPOINT_SLICE = Resource("endpointslices", "EndpointSlice", DISCOVERY, served(DISCOVERY, "EndpointSlice"))
+
+ROWS = (INGRESS_CLASS, INGRESS, IP_ADDRESS, NETWORK_POLICY, SERVICE_CIDR, ENDPOINT_SLICE)

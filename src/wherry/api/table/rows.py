@@ -1,0 +1,36 @@
+"""The words that rows of the table are written with: schema names, common subresources, plain strategies."""
+
+from __future__ import annotations
+
+from wherry.api.resource import Strategy, Subresource, Version
+
+READ_WRITE = ("get", "patch", "update")
+PROXY = ("create", "delete", "get", "patch", "update")
+STREAM = ("create", "get")
+
+# Definitions whose name does not follow from the group.
+_PACKAGES = {
+    "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+}
+
+# metadata.generation is not kept for kinds that upstream's strategies do not keep it for.
+PLAIN = Strategy(has_generation=False)
+
+
+def schema_name(group: str, version: str, kind: str) -> str:
+    """`apps`, `v1`, `Deployment` -> `io.k8s.api.apps.v1.Deployment`."""
+    package = _PACKAGES.get(group) or f"io.k8s.api.{group.split('.')[0] or 'core'}"
+    return f"{package}.{version}.{kind}"
+
+
+def served(group: str, kind: str, version: str = "v1") -> tuple[Version, ...]:
+    """The one version of most kinds."""
+    return (Version(version, schema_name(group, version, kind)),)
+
+
+def status(kind: str) -> Subresource:
+    return Subresource("status", kind)
+
+
+SCALE = Subresource("scale", "Scale", group="autoscaling", version="v1")
