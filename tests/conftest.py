@@ -1,0 +1,16 @@
+"""What all tests share: the recordings of a real cluster, where this machine has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the recordings, beside the checkout; tests that want it skip where it is absent."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("the recordings of upstream (../shared) are not on this machine")
+    return folder
