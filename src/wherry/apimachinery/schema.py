@@ -21,10 +21,10 @@ class Schema:
     """
 
     type: str = "any"
-    fields: Mapping[str, Schema] = field(default_factory=dict)
+    fields: Mapping[str, Schema] = field(default_factory=dict, repr=False)  # types may contain themselves
     required: frozenset[str] = frozenset()
-    items: Schema | None = None
-    values: Schema | None = None
+    items: Schema | None = field(default=None, repr=False)
+    values: Schema | None = field(default=None, repr=False)
     format: str = ""
     list_type: str = "atomic"  # x-kubernetes-list-type: atomic | set | map
     list_map_keys: tuple[str, ...] = ()
@@ -35,3 +35,4 @@ class Schema:
     preserve_unknown: bool = False  # x-kubernetes-preserve-unknown-fields, of custom resources
     default: Any = None  # a custom resource's default (built-in defaults are code)
     key_defaults: Mapping[str, Any] = field(default_factory=dict)  # of list-map items: {"protocol": "TCP"}
+    plan: Any = field(default=None, repr=False)  # what `decode` made of the node, kept by it
