@@ -7,9 +7,9 @@ revision counts every write.  Nothing is visible, to any reader or watcher, befo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class StorageError(Exception):
@@ -48,6 +48,17 @@ class StorageFull(StorageError):
     """The disk is full or the store cannot write: the write did not happen."""
 
 
+class StorageClosed(StorageError):
+    """The store is closed, or closes."""
+
+    def __init__(self) -> None:
+        super().__init__("the store is closed")
+
+
+class StorageLocked(StorageError):
+    """Another process has the data file open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A key's value at the revision that last changed it."""
@@ -67,6 +78,27 @@ class Event:
     previous: Entry | None
 
 
+Events = list[Event]  # a name for it where a class has a method `list`
+
+
+class Change(NamedTuple):
+    """One write as the store's log has it.  `value` of a deletion is the last value."""
+
+    key: str
+    value: bytes
+    revision: int
+    create_revision: int
+    previous_revision: int  # 0: a creation
+    deleted: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.key, self.value, self.revision, self.create_revision)
+
+
+OnChanges = Callable[[Sequence[Change]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Part of a list: `revision` is what all pages show; `remaining` counts what is left after it."""
@@ -82,14 +114,41 @@ class Storage(Protocol):
 
     @property
     def revision(self) -> int:
-        """The newest durable revision."""
+        """The newest durable revision.  It never goes back; that of an empty store is 1."""
+        ...
+
+    @property
+    def compacted(self) -> int:
+        """The oldest revision that can still be listed, or watched from."""
         ...
 
     async def create(self, key: str, value: bytes, ttl: float | None = None) -> Entry:
         """Raises KeyExists, StorageFull.  `ttl` in seconds: the entry is deleted (an event) after it."""
         ...
 
-    async def get(self, key: str) -> Entry | None: ...
+    async def get(self, key: str) -> Entry | None:
+        """The newest durable entry."""
+        ...
+
+    def pending(self, key: str) -> Entry | None:
+        """The newest version staged but not yet durable, for one use: to base an `update` on it in the same turn
+        of the loop, so that many writers of one key share a commit.  None: nothing staged, or a deletion is.
+        Whoever would answer from it without writing must `settle` first."""
+        ...
+
+    async def settle(self, key: str) -> None:
+        """Wait until what is staged for `key` is durable.  Raises StorageFull when its commit failed."""
+        ...
+
+    async def wait_for(self, revision: int) -> None:
+        """Wait until `self.revision` is at least `revision`."""
+        ...
+
+    def subscribe(self, prefix: str, on_changes: OnChanges) -> Callable[[], None]:
+        """Call `on_changes` with every later change under `prefix` (it ends in "/"), a commit at a time and in
+        revision order, after `self.revision` has moved and before the writers get their answers: so what follows
+        the store this way is never behind an answer.  Returns the function that ends it."""
+        ...
 
     async def list(self, prefix: str, *, revision: int = 0, start_after: str = "", limit: int = 0) -> Page:
         """Entries whose key begins with `prefix`, in key order, as they were at `revision` (0: now).
@@ -106,13 +165,14 @@ class Storage(Protocol):
         Raises KeyMissing, RevisionMismatch, StorageFull."""
         ...
 
-    def watch(self, prefix: str, revision: int) -> AsyncIterator[list[Event]]:
+    def watch(self, prefix: str, revision: int) -> AsyncIterator[Events]:
         """Batches of events after `revision`, in revision order, without gaps, for ever.
-        Raises Compacted when history no longer reaches back, or when the reader fell too far behind."""
+        Raises FutureRevision, and Compacted when history no longer reaches back, at once or because the reader
+        fell too far behind."""
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget history before `revision`; never stalls writers for long."""
+        """Forget history before `revision`; never stalls writers for long.  Raises Compacted, FutureRevision."""
         ...
 
     async def close(self) -> None:
