@@ -94,7 +94,10 @@ class Printer:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One served version.  Converters are given the other form's dict and return this one's (None: same form)."""
+    """One served version.  Converters are given the other form's dict and return this one's (None: same form).
+
+    They leave what they are given as it is.  `apiVersion` is the server's to write, after either of them.
+    """
 
     name: str
     schema: str  # definition name of the kind, e.g. io.k8s.api.apps.v1.Deployment

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wherry.api import selectable
-from wherry.api.resource import Resource
-from wherry.api.table.rows import PLAIN, SCALE, served, status
+from wherry.api.conversion import deployment
+from wherry.api.resource import Object, Resource, Version
+from wherry.api.table.rows import PLAIN, SCALE, schema_name, served, status
 
 GROUP = "apps"
+
+
+def _old_deployment(version: str, group: str | None = None, to_hub: Callable[[Object], Object] | None = None) -> Version:
+    """Old versions of Deployment share apps/v1's schema; they differ in what they leave out."""
+    return Version(
+        version, schema_name(GROUP, "v1", "Deployment"), group=group, to_hub=to_hub, preferred=False,
+        deprecation=f"{group or GROUP}/{version} Deployment is deprecated in v1.9+, unavailable in v1.16+;"
+        " use apps/v1 Deployment",
+    )
+
 
 CONTROLLER_REVISION = Resource(
     "controllerrevisions", "ControllerRevision", GROUP, served(GROUP, "ControllerRevision"), strategy=PLAIN,
@@ -16,8 +29,14 @@ DAEMON_SET = Resource(
     subresources=(status("DaemonSet"),),
 )
 DEPLOYMENT = Resource(
-    "deployments", "Deployment", GROUP, served(GROUP, "Deployment"), short_names=("deploy",), categories=("all",),
-    subresources=(SCALE, status("Deployment")),
+    "deployments", "Deployment", GROUP,
+    (
+        *served(GROUP, "Deployment"),
+        _old_deployment("v1beta2"),
+        _old_deployment("v1beta1", to_hub=deployment.apps_v1beta1_to_hub),
+        _old_deployment("v1beta1", "extensions", deployment.extensions_to_hub),
+    ),
+    short_names=("deploy",), categories=("all",), subresources=(SCALE, status("Deployment")),
 )
 REPLICA_SET = Resource(
     "replicasets", "ReplicaSet", GROUP, served(GROUP, "ReplicaSet"), short_names=("rs",), categories=("all",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.api import selectable
+from wherry.api.conversion import event
 from wherry.api.resource import VERBS, Resource, Subresource, Version
 from wherry.api.table.rows import PLAIN, PROXY, READ_WRITE, SCALE, STREAM, schema_name, served, status
 
@@ -26,7 +27,7 @@ EVENT = Resource(
     (
         Version("v1", schema_name("", "v1", "Event")),
         Version("v1", schema_name("events.k8s.io", "v1", "Event"), group="events.k8s.io",
-                field_labels=selectable.EVENTS_K8S_IO),
+                from_hub=event.from_hub, to_hub=event.to_hub, field_labels=selectable.EVENTS_K8S_IO),
     ),
     short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=PLAIN,
 )

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
-from wherry.api.table.rows import served, status
+from wherry.api.conversion import pdb
+from wherry.api.resource import Resource, Version
+from wherry.api.table.rows import schema_name, status
 
 GROUP = "policy"
+KIND = "PodDisruptionBudget"
 
 POD_DISRUPTION_BUDGET = Resource(
-    "poddisruptionbudgets", "PodDisruptionBudget", GROUP, served(GROUP, "PodDisruptionBudget"), short_names=("pdb",),
-    subresources=(status("PodDisruptionBudget"),),
+    "poddisruptionbudgets", KIND, GROUP,
+    (
+        Version("v1", schema_name(GROUP, "v1", KIND)),
+        Version(
+            "v1beta1", schema_name(GROUP, "v1", KIND), from_hub=pdb.from_hub, to_hub=pdb.to_hub, preferred=False,
+            deprecation="policy/v1beta1 PodDisruptionBudget is deprecated in v1.21+, unavailable in v1.25+;"
+            " use policy/v1 PodDisruptionBudget",
+        ),
+    ),
+    short_names=("pdb",), subresources=(status(KIND),),
 )
 
 ROWS = (POD_DISRUPTION_BUDGET,)
