@@ -37,6 +37,8 @@ SCALARS = {
 NESTED = {"metadata", "spec", "status", "resources", "template", "strategy", "jobTemplate", "involvedObject",
           "source", "rollingUpdate.never", "nodeInfo", "loadBalancer", "state", "lastState", "roleRef", "daemonEndpoints",
           "kubeletEndpoint", "conditionsBase", "updateStrategy", "scaleTargetRef", "regarding"}
+# ... but these are pointers all the same: sent empty, they would ask for something.
+NOT_NESTED = {"PodSpec.resources", "PodStatus.resources", "ContainerStatus.resources"}
 # String pointers: nil and "" differ.
 POINTERS = {"storageClassName", "ipFamilyPolicy", "internalTrafficPolicy", "runtimeClassName", "ingressClassName",
             "preemptionPolicy", "timeZone", "completionMode", "podReplacementPolicy", "managedBy", "holderIdentity",
@@ -97,7 +99,7 @@ class Module:
                 return f"dict[str, {self.annotate(extra)}]" if isinstance(extra, dict) else "dict[str, Any]"
         return "Any"
 
-    def field(self, name: str, schema: dict[str, Any], required: bool) -> str:
+    def field(self, owner: str, name: str, schema: dict[str, Any], required: bool) -> str:
         attr, kind = snake(name), self.annotate(schema)
         rename = f'name="{name}"' if attr != name else ""
 
@@ -111,7 +113,7 @@ class Module:
             return f"{attr}: {kind} = {default('default_factory=list', False)}"
         if kind.startswith("dict["):
             return f"{attr}: {kind} = {default('default_factory=dict', False)}"
-        if is_struct and (name in NESTED or required):
+        if is_struct and (name in NESTED or required) and f"{owner}.{name}" not in NOT_NESTED:
             return f"{attr}: {kind} = {default(f'default_factory=lambda: {kind}()', False)}"
         if kind == "str" and name not in POINTERS:
             return f'{attr}: str = {default(chr(34) * 2)}'
@@ -136,7 +138,7 @@ class Module:
                     attr = snake(name)
                     lines.append(f'{attr}: str = ' + (f'msgspec.field(default="{value}", name="{name}")' if attr != name else f'"{value}"'))
                 else:
-                    lines.append(self.field(name, prop, name in required))
+                    lines.append(self.field(short, name, prop, name in required))
             body += [f"\n    {line}" for line in lines] or ["\n    pass"]
         text = "".join(body)
         imports = "".join(f"from wherry.api.types import {u}\n" for u in sorted(self.uses))

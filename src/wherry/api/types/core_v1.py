@@ -297,7 +297,7 @@ class ContainerStatus(Struct):
     last_state: ContainerState = msgspec.field(default_factory=lambda: ContainerState(), name="lastState")
     name: str = ""
     ready: bool = False
-    resources: ResourceRequirements = msgspec.field(default_factory=lambda: ResourceRequirements())
+    resources: ResourceRequirements | None = None
     restart_count: int = msgspec.field(default=0, name="restartCount")
     started: bool | None = None
     state: ContainerState = msgspec.field(default_factory=lambda: ContainerState())
@@ -1147,7 +1147,7 @@ class PodSpec(Struct):
     priority_class_name: str = msgspec.field(default="", name="priorityClassName")
     readiness_gates: list[PodReadinessGate] = msgspec.field(default_factory=list, name="readinessGates")
     resource_claims: list[PodResourceClaim] = msgspec.field(default_factory=list, name="resourceClaims")
-    resources: ResourceRequirements = msgspec.field(default_factory=lambda: ResourceRequirements())
+    resources: ResourceRequirements | None = None
     restart_policy: str = msgspec.field(default="", name="restartPolicy")
     runtime_class_name: str | None = msgspec.field(default=None, name="runtimeClassName")
     scheduler_name: str = msgspec.field(default="", name="schedulerName")
@@ -1185,7 +1185,7 @@ class PodStatus(Struct):
     reason: str = ""
     resize: str = ""
     resource_claim_statuses: list[PodResourceClaimStatus] = msgspec.field(default_factory=list, name="resourceClaimStatuses")
-    resources: ResourceRequirements = msgspec.field(default_factory=lambda: ResourceRequirements())
+    resources: ResourceRequirements | None = None
     start_time: str | None = msgspec.field(default=None, name="startTime")
     volume_health: list[PodVolumeHealth] = msgspec.field(default_factory=list, name="volumeHealth")
 

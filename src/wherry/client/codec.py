@@ -1,0 +1,118 @@
+"""JSON to typed objects and back, with what components need of it: shared results and small memory.
+
+In one process the server gives all its watchers the same bytes; `Decoder` remembers the objects of
+the newest of them, so that components which watch the same kind share one object.
+Structs leave defaults out when they are encoded, `kind` and `apiVersion` too: `encode` puts those in front.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from wherry.api.types import meta_v1
+from wherry.api.types.base import Struct
+from wherry.client.paths import info_of
+
+T = TypeVar("T")
+
+REMEMBERED = 512  # encodings: enough for all watchers in a process to pass the same event
+
+
+class PartialObjectMetadata(Struct, frozen=True):
+    """An object of any kind without its spec and status (meta.k8s.io/v1)."""
+
+    api_version: str = msgspec.field(default="", name="apiVersion")
+    kind: str = ""
+    metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
+
+
+class ItemList(Struct, frozen=True):
+    """A list of any kind.  Go servers write null for no items."""
+
+    metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
+    items: list[msgspec.Raw] | None = None
+
+
+class RawEvent(Struct, frozen=True):
+    """A watch event whose object is not decoded yet."""
+
+    object: msgspec.Raw
+    type: str = ""
+
+
+def encode(obj: Any) -> bytes:
+    """The JSON of a struct, or of anything plain; a typed object names its kind and apiVersion."""
+    body = msgspec.json.encode(obj)
+    if not isinstance(obj, Struct) or not getattr(obj, "kind", ""):
+        return body
+    try:
+        info = info_of(type(obj))
+        kind, api_version = info.kind, info.api_version
+    except LookupError:  # Binding, Eviction, TokenRequest: served as subresources alone
+        kind, api_version = obj.kind, obj.api_version  # type: ignore[attr-defined]
+    head = msgspec.json.encode({"kind": kind, "apiVersion": api_version})
+    return head if body == b"{}" else head[:-1] + b"," + body[1:]
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
+
+
+def _strip(obj: Any) -> Any:
+    """No component reads managedFields, and they are half of an object's memory."""
+    metadata = getattr(obj, "metadata", None)
+    if isinstance(metadata, meta_v1.ObjectMeta) and metadata.managed_fields:
+        msgspec.structs.force_setattr(metadata, "managed_fields", [])
+    return obj
+
+
+class Decoder(Generic[T]):
+    """Decodes one kind.  Objects are frozen and may be shared by everyone in the process."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self.kind = kind
+        self._json = msgspec.json.Decoder(kind)
+        self._recent: OrderedDict[bytes, Any] = OrderedDict()
+
+    def decode(self, raw: bytes | msgspec.Raw) -> T:
+        """Raises msgspec.ValidationError when the object does not fit its type."""
+        try:
+            obj = self._json.decode(raw)
+        except msgspec.ValidationError:
+            # Explicit nulls are legal JSON for any field, and rare.
+            obj = msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self.kind)
+        return _strip(obj)  # type: ignore[no-any-return]
+
+    def decode_event(self, line: bytes) -> tuple[str, Any]:
+        """A watch event's type and object (a dict for ERROR), shared between watchers of the same bytes."""
+        known = self._recent.get(line)
+        if known is not None:
+            return known  # type: ignore[no-any-return]
+        event = _EVENT.decode(line)
+        result = (event.type, msgspec.json.decode(event.object) if event.type == "ERROR" else self.decode(event.object))
+        self._recent[line] = result
+        if len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+        return result
+
+
+_EVENT = msgspec.json.Decoder(RawEvent)
+LIST = msgspec.json.Decoder(ItemList)
+
+
+_decoders: dict[type[Any], Decoder[Any]] = {}
+
+
+def decoder_of(kind: type[T]) -> Decoder[T]:
+    """The process's one decoder of a kind."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = Decoder(kind)
+    return decoder
