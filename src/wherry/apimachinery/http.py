@@ -21,6 +21,26 @@ class UserInfo:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class PushStream(Protocol):
+    """A stream that can also push: a watch writes each event, framed once for all, straight to transports.
+
+    Iterating works too (the in-process transport does); an edge that can takes `push` instead.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
+
+    async def push(self, write: Callable[[bytes], None], backlog: Callable[[], int]) -> None:
+        """Call `write` with HTTP/1.1 chunks (framed) until the stream ends.
+
+        `backlog` tells how many bytes the client has not taken; a client that lags too far is dropped.
+        """
+        ...
+
+
 class Duplex(Protocol):
     """A raw byte connection after an upgrade (exec, attach, port-forward)."""
 
@@ -50,6 +70,7 @@ class Request:
     body: bytes = b""
     user: UserInfo | None = None
     peer: str = ""
+    certificate: tuple[str, tuple[str, ...]] | None = None  # verified client certificate: (CN, organisations)
 
     def param(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -75,7 +96,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"
     headers: list[tuple[str, str]] = field(default_factory=list)
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncIterator[bytes] | PushStream | None = None
     upgrade: Callable[[Duplex], Awaitable[None]] | None = None
 
 

@@ -1,0 +1,78 @@
+"""Admission: plugins that see a write before it is validated and stored, in upstream's order.
+
+`admit` may change the object and may await (a webhook, which may itself write the same object: no
+lock is held).  `validate` sees the final object.  A plugin is one file here and one line in `chain.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wherry.api.resource import Object, Resource
+from wherry.apimachinery.http import UserInfo
+from wherry.storage.cacher import CachedObject
+
+
+@dataclass(slots=True)
+class Attributes:
+    """What is being done (upstream's `admission.Attributes`).  Objects are in the hub's form."""
+
+    operation: str  # CREATE | UPDATE | DELETE | CONNECT
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str
+    obj: Object | None
+    old: Object | None
+    user: UserInfo
+    dry_run: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def is_for(self, group: str, plural: str, subresource: str = "") -> bool:
+        """Whether this is about that resource (and subresource)."""
+        return self.resource.plural == plural and self.resource.group == group and self.subresource == subresource
+
+
+class Reader(Protocol):
+    """How plugins read other objects: from the watch caches, without waiting."""
+
+    def cached(self, group: str, plural: str, namespace: str, name: str) -> CachedObject | None: ...
+
+    def cached_list(self, group: str, plural: str, namespace: str = "") -> list[CachedObject]: ...
+
+    def read(self, group: str, plural: str, namespace: str, name: str) -> Object | None:
+        """A fresh dict of the object, or None."""
+        ...
+
+
+class Plugin(Protocol):
+    """One admission plugin.  Raises StatusError to refuse."""
+
+    name: str
+
+    def handles(self, attributes: Attributes) -> bool:
+        """Whether `admit` and `validate` want to see it; cheap."""
+        ...
+
+    async def admit(self, attributes: Attributes) -> None: ...
+
+    async def validate(self, attributes: Attributes) -> None: ...
+
+
+class Chain:
+    """The plugins in order."""
+
+    def __init__(self, plugins: list[Plugin]) -> None:
+        self.plugins = plugins
+
+    async def admit(self, attributes: Attributes) -> None:
+        for plugin in self.plugins:
+            if plugin.handles(attributes):
+                await plugin.admit(attributes)
+
+    async def validate(self, attributes: Attributes) -> None:
+        for plugin in self.plugins:
+            if plugin.handles(attributes):
+                await plugin.validate(attributes)

@@ -1,0 +1,81 @@
+"""Small plugins for Pods: default tolerations and priority."""
+
+from __future__ import annotations
+
+from wherry.apimachinery import errors
+from wherry.apiserver.admission.interface import Attributes, Reader
+from wherry.apiserver.codec import decode_json
+
+_TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+SECONDS = 300
+
+
+class DefaultTolerationSeconds:
+    """A Pod stays five minutes on a node that is not ready or not reachable, unless it says otherwise.
+    https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#defaulttolerationseconds"""
+
+    name = "DefaultTolerationSeconds"
+
+    def handles(self, attributes: Attributes) -> bool:
+        return attributes.operation in ("CREATE", "UPDATE") and attributes.is_for("", "pods")
+
+    async def admit(self, attributes: Attributes) -> None:
+        assert attributes.obj is not None
+        if attributes.operation == "UPDATE" and attributes.obj["spec"].get("nodeName"):
+            return
+        present = attributes.obj["spec"].get("tolerations") or []
+        added = []
+        for key in _TOLERATED:
+            if not any(t.get("key") in (key, None, "") and t.get("effect") in ("NoExecute", None, "") for t in present):
+                added.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS})
+        if added:
+            attributes.obj["spec"]["tolerations"] = [*present, *added]
+
+    async def validate(self, attributes: Attributes) -> None:
+        return None
+
+
+class Priority:
+    """Resolves priorityClassName to a number.
+    https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#priority"""
+
+    name = "Priority"
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def handles(self, attributes: Attributes) -> bool:
+        return attributes.operation == "CREATE" and attributes.is_for("", "pods")
+
+    async def admit(self, attributes: Attributes) -> None:
+        assert attributes.obj is not None
+        spec = attributes.obj["spec"]
+        name = spec.get("priorityClassName", "")
+        found = None
+        if name:
+            found = self._reader.read("scheduling.k8s.io", "priorityclasses", "", name)
+            if found is None:
+                raise errors.forbidden("", "pods", attributes.name, f"no PriorityClass with name {name} was found")
+        else:
+            classes = [decode_json(c.value) for c in self._reader.cached_list("scheduling.k8s.io", "priorityclasses")]
+            defaults = [c for c in classes if c.get("globalDefault")]
+            found = min(defaults, key=lambda c: c["value"]) if defaults else None
+            if found is not None:
+                spec["priorityClassName"] = found["metadata"]["name"]
+        value = found["value"] if found else 0
+        policy = (found or {}).get("preemptionPolicy", "PreemptLowerPriority")
+        given = spec.get("priority")
+        if given is not None and given != value:
+            why = f"the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {value}"
+            raise errors.forbidden("", "pods", attributes.name, f"{why} from the given PriorityClass name")
+        spec["priority"] = value
+        if spec.get("preemptionPolicy") not in (None, policy):
+            why = (
+                f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec;"
+                f" priority admission controller computed {policy} from the given PriorityClass name"
+            )
+            raise errors.forbidden("", "pods", attributes.name, why)
+        spec["preemptionPolicy"] = policy
+
+    async def validate(self, attributes: Attributes) -> None:
+        return None

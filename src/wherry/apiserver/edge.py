@@ -1,0 +1,183 @@
+"""The edge: HTTPS by aiohttp, translated to Request and Response.  Only this file knows aiohttp.
+
+aiohttp's own limits are lifted (exec puts a whole command line into its URL) and its parser's errors
+become `Status`.  A watch is pushed: its framed chunks go straight to the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
+from multidict import CIMultiDict
+from yarl import URL
+
+from wherry.apimachinery.errors import StatusError
+from wherry.apimachinery.http import Duplex, Handler, Request, Response
+from wherry.apiserver.codec import encode
+from wherry.apiserver.upgrade import RawConnection
+
+log = logging.getLogger(__name__)
+MAX_BODY = 3 << 20
+MAX_LINE = 1 << 20
+_BASE = (("Cache-Control", "no-cache, private"),)
+_MULTI = ("impersonate-group",)
+
+
+class Edge:
+    """One listener set (addresses and a TLS context) in front of a handler."""
+
+    def __init__(self, handler: Handler, context: ssl.SSLContext | None) -> None:
+        self._handler = handler
+        self._context = context
+        self._server: web.Server[Any] | None = None
+        self._listeners: list[asyncio.Server] = []
+
+    async def listen(self, host: str, port: int) -> int:
+        """Accept connections there; returns the port (asked for 0: a free one).  Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if self._server is None:
+            self._server = web.Server(
+                self._serve, access_log=None, max_line_size=MAX_LINE, max_field_size=MAX_LINE, max_headers=512,
+                keepalive_timeout=620.0, tcp_keepalive=True, logger=logging.getLogger("wherry.edge"), lingering_time=1.0,
+                auto_decompress=True,
+            )
+        listener = await loop.create_server(self._server, host, port, ssl=self._context, backlog=1024)
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop accepting, and end what is open."""
+        for listener in self._listeners:
+            listener.close()
+        if self._server is not None:
+            await self._server.shutdown(0.2)
+        self._listeners.clear()
+
+    async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
+        try:
+            request = await _translate(raw)
+        except StatusError as error:
+            return _plain(Response(error.code, encode(error.to_json())))
+        response = await self._handler(request)
+        if response.upgrade is not None:
+            return await _upgrade(raw, response, response.upgrade)
+        if response.stream is not None:
+            return await _stream(raw, response)
+        return _plain(response)
+
+
+async def _translate(raw: web.BaseRequest) -> Request:
+    """Raises StatusError 413 when the body is too large."""
+    length = raw.content_length
+    body = b""
+    if length is None or length:
+        if length is not None and length > MAX_BODY:
+            raise _too_large()
+        body = await _body(raw) if raw.can_read_body else b""
+    url: URL = raw.rel_url
+    headers = raw.headers
+    plain = {name.lower(): value for name, value in headers.items()}
+    for name in _MULTI:
+        if name in plain:
+            plain[name] = "\n".join(headers.getall(name))
+    certificate = None
+    transport = raw.transport
+    peer = ""
+    if transport is not None:
+        peercert = transport.get_extra_info("peercert")
+        if peercert:
+            certificate = certificate_names(peercert)
+        name = transport.get_extra_info("peername")
+        peer = name[0] if isinstance(name, tuple) else ""
+    query = list(url.query.items()) if url.raw_query_string else []
+    return Request(raw.method, url.path, query, plain, body, None, peer, certificate)
+
+
+def certificate_names(certificate: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """(common name, organisations) of a verified client certificate."""
+    name, organisations = "", []
+    for part in certificate.get("subject", ()):
+        for key, value in part:
+            if key == "commonName":
+                name = value
+            elif key == "organizationName":
+                organisations.append(value)
+    return name, tuple(organisations)
+
+
+async def _body(raw: web.BaseRequest) -> bytes:
+    parts, size = [], 0
+    async for part in raw.content.iter_any():
+        size += len(part)
+        if size > MAX_BODY:
+            raise _too_large()
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large() -> StatusError:
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {MAX_BODY}")
+
+
+def _headers(response: Response) -> CIMultiDict[str]:
+    headers = CIMultiDict(_BASE)
+    if response.content_type:
+        headers["Content-Type"] = response.content_type
+    for name, value in response.headers:
+        headers.add(name, value)
+    return headers
+
+
+def _plain(response: Response) -> web.Response:
+    return web.Response(status=response.status, body=response.body, headers=_headers(response))
+
+
+async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamResponse:
+    """Chunks as they come; the handler's generator is closed when the client goes away."""
+    answer = web.StreamResponse(status=response.status, headers=_headers(response))
+    answer.enable_chunked_encoding()
+    await answer.prepare(raw)
+    stream = response.stream
+    assert stream is not None
+    try:
+        push = getattr(stream, "push", None)
+        transport = raw.transport
+        if push is not None and transport is not None:
+            await push(transport.write, transport.get_write_buffer_size)  # type: ignore[attr-defined]
+        else:
+            async for chunk in stream:
+                await answer.write(chunk)
+        await answer.write_eof()
+    except ConnectionError:
+        pass
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+    return answer
+
+
+async def _upgrade(raw: web.BaseRequest, response: Response, run: Callable[[Duplex], Awaitable[None]]) -> web.StreamResponse:
+    """101 by hand; then the connection is the handler's, and aiohttp's no more."""
+    transport = raw.transport
+    if transport is None:
+        raise ConnectionResetError
+    head = [f"HTTP/1.1 {response.status} Switching Protocols"]
+    head += [f"{name}: {value}" for name, value in response.headers]
+    connection = RawConnection(transport)
+    transport.set_protocol(connection)
+    transport.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+    try:
+        await run(connection)
+    finally:
+        await connection.close()
+    raise ConnectionResetError  # aiohttp must not write an answer
+
+
+__all__ = ["BadHttpMessage", "Edge", "certificate_names"]

@@ -1,0 +1,51 @@
+"""/openapi/v2 and /openapi/v3: built when first asked for, kept as bytes, sent with an ETag."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from wherry.api.openapi import OpenAPI
+from wherry.api.resource import Resource
+from wherry.apimachinery.errors import StatusError
+from wherry.apimachinery.http import Request, Response
+
+PROTO = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTO_OLD = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+
+class OpenAPIPaths:
+    """The documents of the served resources."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._documents = OpenAPI(tuple(resources))
+        self._building = asyncio.Lock()  # one thread builds; the others wait for it
+
+    async def v2(self, request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        proto = PROTO in accept or PROTO_OLD in accept
+        async with self._building:
+            body, etag = await asyncio.to_thread(self._documents.v2_proto if proto else self._documents.v2_json)
+        media = PROTO_OLD if proto else "application/json"
+        return _answer(request, body, etag, media)
+
+    async def v3(self, request: Request) -> Response:
+        path = request.path.removeprefix("/openapi/v3").strip("/")
+        if not path:
+            async with self._building:
+                body = await asyncio.to_thread(self._documents.v3_index)
+            return Response(200, body)
+        async with self._building:
+            found = await asyncio.to_thread(self._documents.v3, path)
+        if found is None:
+            raise StatusError(404, "", "404 page not found")
+        body, etag = found
+        return _answer(request, body, etag, "application/json")
+
+
+def _answer(request: Request, body: bytes, etag: str, media: str) -> Response:
+    tag = f'"{etag}"'
+    headers = [("ETag", tag), ("Vary", "Accept")]
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(304, b"", media, headers)
+    return Response(200, body, media, headers)

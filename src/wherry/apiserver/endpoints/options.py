@@ -1,0 +1,202 @@
+"""Query parameters and option bodies, checked and refused in upstream's words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from wherry.apimachinery import errors
+from wherry.apimachinery.errors import Cause, StatusError
+from wherry.apimachinery.fielderrors import forbidden, invalid, not_supported, required
+from wherry.apimachinery.fields import FieldSelector
+from wherry.apimachinery.http import Request
+from wherry.apimachinery.labels import Selector
+from wherry.api.resource import Resource
+from wherry.apiserver.call import Call
+from wherry.apiserver.codec import decode_json
+from wherry.apiserver.registry.deletion import DeleteOptions
+
+TRUE = ("1", "true", "True", "TRUE", "t", "T")
+DEFAULT_FIELDS = ("metadata.name", "metadata.namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """meta/v1 ListOptions."""
+
+    labels: Selector | None
+    fields: FieldSelector | None
+    limit: int
+    start_after: str  # from the continue token: the key (below the prefix) that the last page ended with
+    revision: int  # from resourceVersion or the continue token; 0: none
+    exact: bool
+    given: bool  # a resourceVersion was given, "0" included
+    timeout: float
+    bookmarks: bool
+    initial_events: bool | None
+
+
+def _list_error(causes: list[Cause]) -> StatusError:
+    return errors.invalid("meta.k8s.io", "ListOptions", "", causes)
+
+
+def parse_revision(text: str) -> int:
+    """A resourceVersion parameter.  Raises StatusError 400."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()) or int(text) >= 1 << 64:
+        why = f'invalid resource version: resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise errors.bad_request(why)
+    return int(text)
+
+
+def _int(request: Request, name: str) -> int:
+    text = request.param(name)
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def parse_list(request: Request, resource: Resource, *, watch: bool) -> ListOptions:
+    """Raises StatusError 400 or 422."""
+    version, match = request.param("resourceVersion"), request.param("resourceVersionMatch")
+    token, initial = request.param("continue"), request.param("sendInitialEvents")
+    _check_match(version, match, token, initial, watch=watch)
+    limit = _int(request, "limit")
+    start_after, revision = "", parse_revision(version)
+    exact = match == "Exact"
+    if token:
+        if version and version != "0":
+            raise errors.bad_request("specifying resource version is not allowed when using continue")
+        revision, start_after = decode_continue(token)
+        exact = revision > 0
+    elif limit and revision and not match and not watch:
+        exact = True
+    labels = request.param("labelSelector")
+    fields = request.param("fieldSelector")
+    try:
+        label_selector = Selector.parse(labels) if labels else None
+        field_selector = FieldSelector.parse(fields) if fields else None
+    except ValueError as error:
+        raise errors.bad_request(str(error)) from None
+    if field_selector is not None:
+        for requirement in field_selector.requirements:
+            if requirement.field not in DEFAULT_FIELDS and requirement.field not in resource.selectable_fields:
+                raise errors.bad_request(f"field label not supported: {requirement.field}")
+            if requirement.field == "metadata.namespace" and not resource.namespaced:
+                raise errors.bad_request(f"field label not supported: {requirement.field}")
+    return ListOptions(
+        label_selector, field_selector, limit, start_after, revision, exact, bool(version), float(_int(request, "timeoutSeconds")),
+        request.param("allowWatchBookmarks") in TRUE, None if not initial else initial in TRUE,
+    )
+
+
+def _check_match(version: str, match: str, token: str, initial: str, *, watch: bool) -> None:
+    causes = []
+    if match:
+        if watch and not initial:
+            causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch"))
+        if not version and not initial:
+            causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        if token:
+            causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+        if match not in ("Exact", "NotOlderThan"):
+            causes.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
+        if match == "Exact" and version == "0":
+            causes.append(forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    if initial:
+        if not watch:
+            causes.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+        elif match != "NotOlderThan":
+            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            causes.append(forbidden("resourceVersionMatch", why))
+    if causes:
+        raise _list_error(causes)
+
+
+def encode_continue(revision: int, last: str) -> str:
+    """A continue token: the list's revision and the last key sent (below the prefix)."""
+    body = msgspec.json.encode({"v": "meta.k8s.io/v1", "rv": revision, "start": last + "\0"})
+    return base64.urlsafe_b64encode(body).rstrip(b"=").decode()
+
+
+def decode_continue(token: str) -> tuple[int, str]:
+    """(revision, last key).  Raises StatusError 400."""
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        body: Any = msgspec.json.decode(raw)
+        revision, start = body["rv"], body["start"]
+        if body["v"] != "meta.k8s.io/v1" or not isinstance(revision, int) or not isinstance(start, str) or not start:
+            raise ValueError("incorrect encoded version or an empty start key")
+    except (ValueError, KeyError, TypeError, msgspec.MsgspecError, binascii.Error) as error:
+        raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+    return revision, start.rstrip("\0")
+
+
+def set_write_options(call: Call) -> None:
+    """Read dryRun, fieldManager and fieldValidation of a write.  Raises StatusError 422."""
+    request = call.request
+    apply = call.request.method == "PATCH" and "apply-patch" in request.headers.get("content-type", "")
+    kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(request.method, "DeleteOptions")
+    causes: list[Cause] = []
+    dry = request.params("dryRun")
+    if any(value != "All" for value in dry):
+        causes.append(not_supported("dryRun", dry, ("All",)))
+    manager = request.param("fieldManager")
+    if len(manager) > 128:
+        causes.append(Cause("FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager"))
+    elif not manager.isprintable():
+        causes.append(invalid("fieldManager", manager, "should only contain printable characters"))
+    if apply and not manager:
+        causes.append(required("fieldManager", "is required for apply patch"))
+    if not apply and request.method == "PATCH" and request.param("force") in TRUE:
+        causes.append(forbidden("force", "may not be specified for non-apply patch"))
+    validation = request.param("fieldValidation")
+    if validation not in ("", "Ignore", "Warn", "Strict"):
+        causes.append(not_supported("fieldValidation", validation, ("", "Ignore", "Warn", "Strict")))
+    if causes:
+        raise errors.invalid("meta.k8s.io", kind, "", causes)
+    call.dry_run = bool(dry)
+    call.field_manager = manager or manager_from_agent(request.headers.get("user-agent", ""))
+    call.field_validation = validation or "Warn"
+
+
+def manager_from_agent(agent: str) -> str:
+    """The field manager of a client that names none: its user agent up to the first slash."""
+    name = agent.split("/", 1)[0]
+    return "".join(c for c in name if c.isprintable())[:128] or "unknown"
+
+
+def parse_delete(call: Call) -> DeleteOptions:
+    """DeleteOptions from the body or, where there is none, the query.  Raises StatusError."""
+    request = call.request
+    options: dict[str, Any] = {}
+    if request.body.strip():
+        try:
+            options = decode_json(request.body)
+        except msgspec.DecodeError as error:
+            why = f"the object provided is unrecognized (must be of type DeleteOptions): couldn't get version/kind; json parse error: {error}"
+            raise errors.bad_request(why) from None
+        if not isinstance(options, dict) or not isinstance(options.get("preconditions") or {}, dict):
+            raise errors.bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
+    for name in ("propagationPolicy",):
+        if not options.get(name) and (value := request.param(name)):
+            options[name] = value
+    if options.get("gracePeriodSeconds") is None and request.param("gracePeriodSeconds"):
+        options["gracePeriodSeconds"] = _int(request, "gracePeriodSeconds")
+    if options.get("orphanDependents") is None and request.param("orphanDependents"):
+        options["orphanDependents"] = request.param("orphanDependents") in TRUE
+    if not isinstance(options.get("gracePeriodSeconds") or 0, int):
+        raise errors.bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
+    dry = options.get("dryRun") or request.params("dryRun")
+    if any(value != "All" for value in dry):
+        raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [not_supported("dryRun", dry, ("All",))])
+    call.dry_run = bool(dry)
+    return DeleteOptions.parse(options)

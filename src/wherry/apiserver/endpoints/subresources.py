@@ -1,0 +1,187 @@
+"""Subresources that are views of the object: status, scale, finalize, binding, ephemeralcontainers, resize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wherry.api.resource import Object
+from wherry.apimachinery import errors
+from wherry.apimachinery.decode import decode
+from wherry.apimachinery.errors import Cause
+from wherry.apimachinery.fielderrors import invalid
+from wherry.apimachinery.http import Response
+from wherry.apimachinery.labels import from_label_selector
+from wherry.api.schemas import definition
+from wherry.apiserver.call import Call
+from wherry.apiserver.codec import decode_json, encode
+from wherry.apiserver.endpoints import read, write
+from wherry.apiserver.endpoints.options import set_write_options
+from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
+from wherry.apiserver.registry.store import Store
+from wherry.util.clock import Clock, rfc3339
+
+SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+class ObjectViews:
+    """status, finalize and the like: the object itself, of which a write may change one part."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(self, call: Call, store: Store) -> Response:
+        match call.info.verb:
+            case "get":
+                return await read.get(call, store, self._clock)
+            case "update":
+                return await write.update(call, store, self._clock)
+            case "patch":
+                return await write.patch(call, store, self._clock)
+        raise errors.method_not_allowed()
+
+
+def decode_other(call: Call, kind: str, api_version: str, name: str) -> Object:
+    """A body of another kind than the resource's (Binding, Eviction, Scale ...).  Raises StatusError."""
+    group, _, version = api_version.rpartition("/")
+    media = body_media(call.request.headers.get("content-type", ""))
+    if media not in ("application/json", "application/yaml"):
+        raise unsupported_media()
+    done = decode(
+        call.request.body, definition(name), kind=kind, version=version, group=group, validation=call.field_validation, content_type=media
+    )
+    for text in done.warnings:
+        call.warn(text)
+    if done.obj.get("kind", kind) != kind:
+        given = done.obj["kind"]
+        raise errors.bad_request(f'{given} in version "{version}" cannot be handled as a {kind}')
+    return done.obj
+
+
+class Finalize:
+    """namespaces/finalize: replaces spec.finalizers, which nothing else may."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(self, call: Call, store: Store) -> Response:
+        if call.info.verb != "update":
+            raise errors.method_not_allowed()
+        set_write_options(call)
+        obj = write.decode_body(call, call.request.body)
+
+        def transform(old: Object | None) -> Object:
+            assert old is not None
+            spec = old.setdefault("spec", {})
+            spec["finalizers"] = obj.get("spec", {}).get("finalizers", [])
+            return old
+
+        written = await store.update(call, "", call.info.name or call.info.namespace, transform, trusted=True)
+        return write.respond(call, store, written, self._clock)
+
+
+class Binding:
+    """pods/binding: the scheduler's decision."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(self, call: Call, store: Store) -> Response:
+        set_write_options(call)
+        body = decode_other(call, "Binding", "v1", "io.k8s.api.core.v1.Binding")
+        target = body.get("target") or {}
+        if target.get("kind", "Node") not in ("", "Node") or not target.get("name"):
+            cause = Cause("FieldValueRequired", "Required value", "target.name")
+            raise errors.invalid("", "Binding", call.info.name, [cause])
+        now = rfc3339(call.now)
+
+        def transform(pod: Object | None) -> Object:
+            assert pod is not None
+            self._check(pod, body, target["name"])
+            pod["spec"]["nodeName"] = target["name"]
+            meta = pod["metadata"]
+            for key, value in (body.get("metadata", {}).get("annotations") or {}).items():
+                meta.setdefault("annotations", {})[key] = value
+            conditions = pod.setdefault("status", {}).setdefault("conditions", [])
+            conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]
+            conditions.append({
+                "type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now,
+                "observedGeneration": meta.get("generation", 1),
+            })
+            return pod
+
+        await store.update(call, call.info.namespace, call.info.name, transform, trusted=True)
+        return Response(201, encode(SUCCESS))
+
+    @staticmethod
+    def _check(pod: Object, body: Object, node: str) -> None:
+        meta = pod["metadata"]
+        uid = body.get("metadata", {}).get("uid")
+        why = ""
+        if uid and uid != meta["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta['uid']}"
+        elif meta.get("deletionTimestamp"):
+            why = f"pod {meta['name']} is being deleted, cannot be assigned to a host"
+        elif pod["spec"].get("nodeName"):
+            why = f'pod {meta["name"]} is already assigned to node "{pod["spec"]["nodeName"]}"'
+        elif pod["spec"].get("schedulingGates"):
+            why = f"pod {meta['name']} has non-empty .spec.schedulingGates"
+        if why:
+            raise errors.conflict("", "pods/binding", meta["name"], why)
+
+
+class Scale:
+    """The scale subresource of Deployments, ReplicaSets, StatefulSets and ReplicationControllers."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(self, call: Call, store: Store) -> Response:
+        info = call.info
+        media = negotiate(call.request.headers.get("accept", ""))
+        if info.verb == "get":
+            cached = store.require(info.namespace, info.name)
+            return read.answer(encode(scale_of(decode_json(cached.value), cached.revision)), media)
+        set_write_options(call)
+        if info.verb == "update":
+            body = decode_other(call, "Scale", "autoscaling/v1", "io.k8s.api.autoscaling.v1.Scale")
+            change: Any = lambda scale: body  # noqa: E731
+        elif info.verb == "patch":
+            change = write.parse_patch(body_media(call.request.headers.get("content-type", "")), call)
+        else:
+            raise errors.method_not_allowed()
+
+        def transform(old: Object | None) -> Object:
+            assert old is not None
+            revision = int(old["metadata"].pop("resourceVersion"))
+            scale = change(scale_of(old, revision))
+            replicas = (scale.get("spec") or {}).get("replicas", 0)
+            given = (scale.get("metadata") or {}).get("resourceVersion", "")
+            if not isinstance(replicas, int) or replicas < 0:
+                cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+                raise errors.invalid("autoscaling", "Scale", info.name, [cause])
+            if given:
+                old["metadata"]["resourceVersion"] = given
+            old["spec"]["replicas"] = replicas
+            return old
+
+        written = await store.update(call, info.namespace, info.name, transform)
+        return read.answer(encode(scale_of(written.obj, written.revision)), media)
+
+
+def scale_of(obj: Object, revision: int) -> Object:
+    """The autoscaling/v1 Scale that shows `obj`."""
+    meta, spec, status = obj["metadata"], obj.get("spec", {}), obj.get("status", {})
+    selector = spec.get("selector") or {}
+    if obj["kind"] == "ReplicationController":
+        text = ",".join(f"{k}={v}" for k, v in sorted(selector.items()))
+    else:
+        text = str(from_label_selector(selector))
+    shown = {k: meta[k] for k in ("name", "namespace", "uid", "creationTimestamp") if k in meta}
+    shown["resourceVersion"] = str(revision)
+    scale: Object = {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": shown, "spec": {}, "status": {}}
+    if spec.get("replicas"):
+        scale["spec"]["replicas"] = spec["replicas"]
+    scale["status"]["replicas"] = status.get("replicas", 0)
+    if text:
+        scale["status"]["selector"] = text
+    return scale

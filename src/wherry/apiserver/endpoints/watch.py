@@ -1,0 +1,174 @@
+"""Watches: each event is framed once an object version, and the same bytes go to every watcher.
+
+A watcher that does not read is dropped (its backlog is bounded); an event that a selector makes an
+object enter or leave is ADDED or DELETED for that watcher, as upstream's watch cache does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wherry.apimachinery.errors import StatusError
+from wherry.apiserver.codec import encode
+from wherry.apiserver.endpoints.selection import Selection
+from wherry.apiserver.endpoints.shape import Shape
+from wherry.storage.cacher import CachedObject, Cacher, WatchEvent
+from wherry.storage.interface import Compacted
+from wherry.util.clock import Clock
+
+BACKLOG_BYTES = 16 << 20
+BACKLOG_EVENTS = 10_000
+BOOKMARK_SECONDS = 60.0
+_HEADS = {kind: b'{"type":"%s","object":' % kind.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
+
+
+def _chunk(line: bytes) -> bytes:
+    """One HTTP/1.1 chunk."""
+    return b"%x\r\n%b\r\n" % (len(line), line)
+
+
+def event_line(kind: str, body: bytes) -> bytes:
+    """A watch event as it goes over the wire, ended by a line feed."""
+    return b"%b%b}\n" % (_HEADS[kind], body)
+
+
+class Watch:
+    """One client's watch: a PushStream.  Made by the list endpoint, ended by time, client or error."""
+
+    def __init__(self, cacher: Cacher, selection: Selection, shape: Shape, clock: Clock, *, timeout: float, bookmarks: bool) -> None:
+        self._cacher = cacher
+        self._selection = selection
+        self._shape = shape
+        self._clock = clock
+        self._timeout = timeout
+        self._bookmarks = bookmarks
+        self._memo = {kind: f"{kind} {shape.key}" for kind in ("ADDED", "MODIFIED", "DELETED")}
+        self._lines: list[bytes] = []  # what waits to be sent
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._write: Callable[[bytes], None] | None = None
+        self._backlog: Callable[[], int] = lambda: 0
+        self._subscription: Any = None
+        self._alarm: asyncio.Task[None] | None = None
+        self._sent = 0
+        self._first_bookmark = 0
+
+    # -- starting --------------------------------------------------------------------------------
+
+    def start(self, revision: int, initial: Iterable[CachedObject] | None, *, initial_bookmark: bool) -> None:
+        """Send `initial` as ADDED, then every change after `revision`.  Raises Compacted."""
+        for cached in initial or ():
+            self._put(self._frame("ADDED", cached, cached.memo))
+        if initial_bookmark:
+            self._put(_chunk(self._bookmark_line(revision, initial=True)))
+        self._sent = revision
+        self._subscription = self._cacher.subscribe(revision, self._selection.namespace, self._on_events, self._on_dropped)
+        self._alarm = asyncio.get_running_loop().create_task(self._keep(), name="watch timer")
+
+    async def _keep(self) -> None:
+        """Bookmarks now and then, and the end when its time has come."""
+        end = self._clock.monotonic() + self._timeout
+        while (left := end - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, BOOKMARK_SECONDS))
+            if self._bookmarks and self._cacher.revision > self._sent:
+                self._sent = self._cacher.revision
+                self._put(_chunk(self._bookmark_line(self._sent)))
+        if self._bookmarks and self._cacher.revision > self._sent:
+            self._put(_chunk(self._bookmark_line(self._cacher.revision)))
+        self._end()
+
+    def _bookmark_line(self, revision: int, *, initial: bool = False) -> bytes:
+        return event_line("BOOKMARK", self._shape.bookmark(revision, initial=initial))
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _on_events(self, events: list[WatchEvent]) -> None:
+        selection = self._selection
+        for event in events:
+            kind = event.type if selection.everything else selection.transition(event)
+            if kind:
+                self._put(self._frame(kind, event.object, event.object.memo))
+        if events:
+            self._sent = events[-1].revision
+
+    def _frame(self, kind: str, cached: CachedObject, memo: dict[str, bytes]) -> bytes:
+        """The framed event: made by the first watcher that wants this kind and shape, shared by the others."""
+        if not self._shape.shareable:
+            return _chunk(event_line(kind, self._shape.single(cached)))
+        key = self._memo[kind]
+        framed = memo.get(key)
+        if framed is None:
+            framed = memo[key] = _chunk(event_line(kind, self._shape.single(cached)))
+        return framed
+
+    def _on_dropped(self) -> None:
+        """The cache could not keep this watcher up to date any longer."""
+        status = StatusError(410, "Expired", "too old resource version: the watch fell behind")
+        self._put(_chunk(event_line("ERROR", encode(status.to_json()))))
+        self._end()
+
+    def _put(self, framed: bytes) -> None:
+        if self._ended:
+            return
+        if self._write is not None:
+            if self._backlog() > BACKLOG_BYTES:
+                self._end()
+                return
+            self._write(framed)
+            return
+        if len(self._lines) >= BACKLOG_EVENTS:
+            self._lines.clear()
+            self._end()
+            return
+        self._lines.append(framed)
+        self._wake.set()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake.set()
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+    # -- PushStream ------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Watch:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._lines:
+            if self._ended:
+                await self.aclose()
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        lines, self._lines = self._lines, []
+        return b"".join(_unframe(line) for line in lines)
+
+    async def push(self, write: Callable[[bytes], None], backlog: Callable[[], int]) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            write(b"".join(lines))
+        self._write, self._backlog = write, backlog
+        try:
+            while not self._ended:
+                self._wake.clear()
+                await self._wake.wait()
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        self._end()
+        if self._alarm is not None and self._alarm is not asyncio.current_task():
+            self._alarm.cancel()
+            await asyncio.gather(self._alarm, return_exceptions=True)
+            self._alarm = None
+
+
+def _unframe(framed: bytes) -> bytes:
+    return framed[framed.index(b"\r\n") + 2 : -2]
+
+
+__all__ = ["Compacted", "Watch", "event_line"]

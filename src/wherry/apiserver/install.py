@@ -1,0 +1,116 @@
+"""Puts an API server together: what hangs on the generic machinery, by name.
+
+A subresource, a virtual kind, a hook or a path is a class in `endpoints/` or `registry/` and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wherry.api.discovery import Discovery
+from wherry.apimachinery.http import UserInfo
+from wherry.apiserver.admission.chain import default_plugins
+from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
+from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.authorization.rbac import GROUP as RBAC_GROUP
+from wherry.apiserver.authorization.rbac import KINDS as RBAC_KINDS
+from wherry.apiserver.authorization.rbac import RBAC
+from wherry.apiserver.codec import decode_json, encode
+from wherry.apiserver.endpoints import plain, reviews
+from wherry.apiserver.endpoints.eviction import Eviction
+from wherry.apiserver.endpoints.subresources import Binding, Finalize, ObjectViews, Scale
+from wherry.apiserver.endpoints.token import TokenRequest
+from wherry.apiserver.registry.serviceip import ServiceAllocator
+from wherry.apiserver.server import APIServer
+from wherry.apimachinery.http import Request, Response
+
+
+@dataclass(slots=True)
+class Options:
+    """What differs between clusters."""
+
+    service_range: str
+    signer: Signer
+    tokens: dict[str, UserInfo] = field(default_factory=dict)
+    node_port_free: Callable[[int], bool] = lambda port: True
+
+
+def install(server: APIServer, options: Options) -> RBAC:
+    """Hang everything on a started server.  Returns the RBAC authorizer."""
+    tokens = ServiceAccountTokens(options.signer, server, server.clock)
+    server.authenticators = [ClientCertificate(), StaticTokens(options.tokens), tokens]
+    rbac = RBAC(server)
+    for kind in RBAC_KINDS:
+        cacher = server.store(RBAC_GROUP, kind).cacher
+        cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
+    server.authorizers = [rbac]
+    server.use(default_plugins(server))
+    _subresources(server, options)
+    _virtuals(server, rbac, tokens)
+    _paths(server, options)
+    services = [decode_json(c.value) for c in server.cached_list("", "services")]
+    server.store("", "services").hooks.append(ServiceAllocator(options.service_range, services, options.node_port_free))
+    return rbac
+
+
+def _subresources(server: APIServer, options: Options) -> None:
+    clock = server.clock
+    views = ObjectViews(clock)
+    for name in ("status", "ephemeralcontainers", "resize", "approval"):
+        server.subresources["*", "*", name] = views
+    server.subresources["*", "*", "scale"] = Scale(clock)
+    server.subresources["", "namespaces", "finalize"] = Finalize(clock)
+    server.subresources["", "pods", "binding"] = Binding(clock)
+    server.subresources["", "serviceaccounts", "token"] = TokenRequest(options.signer, server)
+    server.subresources["", "pods", "eviction"] = Eviction(server, server.store("policy", "poddisruptionbudgets"))
+
+
+def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens) -> None:
+    access = reviews.AccessReviews(server.authorizers)
+    for plural in ("subjectaccessreviews", "selfsubjectaccessreviews", "localsubjectaccessreviews"):
+        server.virtuals["authorization.k8s.io", plural] = access
+    server.virtuals["authorization.k8s.io", "selfsubjectrulesreviews"] = reviews.SelfSubjectRules(rbac)
+    server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens)
+    server.virtuals["authentication.k8s.io", "selfsubjectreviews"] = reviews.self_subject_review
+
+
+def _paths(server: APIServer, options: Options) -> None:
+    discovery = Discovery(server.registry.resources)
+    below = plain.DiscoveryPaths(lambda: discovery)
+    checks: dict[str, plain.Check] = {
+        "ping": lambda: "",
+        "log": lambda: "",
+        "storage": lambda: "" if server.ready else "not open",
+        "informer-sync": lambda: "" if server.ready else "caches are not filled yet",
+    }
+    for name in ("healthz", "livez", "readyz"):
+        health = plain.Health(checks, name)
+        server.paths[f"/{name}"] = server.paths[f"/{name}/"] = health
+    server.paths["/version"] = plain.version
+    for prefix in ("/api", "/apis"):
+        server.paths[prefix] = below.root
+        server.paths[prefix + "/"] = below.below
+
+    async def jwks(request: Request) -> Response:
+        return Response(200, encode(options.signer.jwks()), "application/jwk-set+json")
+
+    async def configuration(request: Request) -> Response:
+        from wherry.apiserver.authentication.authenticators import ISSUER
+
+        found = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/openid/v1/jwks", "response_types_supported": ["id_token"],
+                 "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"]}
+        return Response(200, encode(found))
+
+    server.paths["/openid/v1/jwks"] = jwks
+    server.paths["/.well-known/openid-configuration"] = configuration
+    _openapi(server)
+    server.paths["/"] = plain.paths(lambda: sorted({*discovery.paths(), *(p for p in server.paths if not p.endswith("/") or p == "/")}))
+
+
+def _openapi(server: APIServer) -> None:
+    from wherry.apiserver.endpoints.openapi import OpenAPIPaths
+
+    documents = OpenAPIPaths(server.registry.resources)
+    server.paths["/openapi/v2"] = documents.v2
+    server.paths["/openapi/v3"] = server.paths["/openapi/v3/"] = documents.v3

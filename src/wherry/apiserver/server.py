@@ -1,0 +1,216 @@
+"""The API server: stores for every resource, and the one handler that all transports call.
+
+The chain has upstream's order: audit, authentication, impersonation, flow control, authorization,
+and then, within the stores, mutating admission, schema, validating admission, storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from wherry.api.registry import Registry
+from wherry.api.resource import Object, Resource
+from wherry.apimachinery import errors
+from wherry.apimachinery.errors import StatusError
+from wherry.apimachinery.http import Request, Response
+from wherry.apiserver.admission.interface import Chain, Plugin
+from wherry.apiserver.authentication.interface import ANONYMOUS, Authenticator
+from wherry.apiserver.authorization.interface import Authorizer
+from wherry.apiserver.call import Call
+from wherry.apiserver.codec import Codec, decode_json, encode, with_revision
+from wherry.apiserver.endpoints import read, write
+from wherry.apiserver.filters import Filters
+from wherry.apiserver.registry.store import Store
+from wherry.apiserver.requestinfo import RequestInfo, parse
+from wherry.storage.cacher import CachedObject, Cacher
+from wherry.storage.interface import Storage, StorageError
+from wherry.util.clock import Clock
+
+log = logging.getLogger(__name__)
+
+Subresource = Callable[[Call, Store], Awaitable[Response]]
+Virtual = Callable[[Call], Awaitable[Response]]
+Path = Callable[[Request], Awaitable[Response]]
+_METHODS = {
+    "get": ("GET", "HEAD"), "list": ("GET", "HEAD"), "watch": ("GET",), "create": ("POST",), "update": ("PUT",),
+    "patch": ("PATCH",), "delete": ("DELETE",), "deletecollection": ("DELETE",),
+}
+
+
+class APIServer:
+    """Serves the resources of a `Registry` from a `Storage`.
+
+    `install_*` (in `wherry.apiserver.install`) hang subresources, virtual kinds, plain paths and hooks on it.
+    """
+
+    def __init__(self, registry: Registry, storage: Storage, clock: Clock) -> None:
+        self.registry = registry
+        self.storage = storage
+        self.clock = clock
+        self.chain = Chain([])
+        self.stores: dict[tuple[str, str], Store] = {}
+        self.codecs: dict[tuple[str, str, str], Codec] = {}
+        self.subresources: dict[tuple[str, str, str], Subresource] = {}  # (group, plural or "*", subresource)
+        self.virtuals: dict[tuple[str, str], Virtual] = {}  # (group, plural): kinds that are only asked
+        self.paths: dict[str, Path] = {}  # exact, or a prefix that ends in "/"
+        self.authenticators: list[Authenticator] = []
+        self.authorizers: list[Authorizer] = []
+        self.filters = Filters(self)
+        self.ready = False
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the stores: from here on, requests are answered."""
+        for resource in self.registry.resources:
+            await self.open_store(resource)
+        self.ready = True
+
+    async def open_store(self, resource: Resource) -> None:
+        """Make a resource's cache and store, and the codecs of its versions."""
+        codecs = [Codec(resource, version) for version in resource.versions]
+        for codec in codecs:
+            self.codecs[codec.group, codec.version.name, resource.plural] = codec
+        if "create" in resource.verbs and len(resource.verbs) == 1 or not resource.verbs or resource.virtual:
+            return
+        selectable = resource.selectable_fields
+
+        def fields_of(obj: Object) -> dict[str, str]:
+            return {name: get(obj) for name, get in selectable.items()}
+
+        cacher = await Cacher.open(self.storage, resource, fields_of if selectable else None, with_revision)
+        self.stores[resource.group, resource.plural] = Store(resource, self.storage, cacher, self.chain, codecs[0])
+
+    async def close(self) -> None:
+        """End every watch; storage stays open (its owner closes it)."""
+        self.ready = False
+        for store in self.stores.values():
+            store.cacher.close()
+
+    def use(self, plugins: Sequence[Plugin]) -> None:
+        """Set the admission plugins, in order."""
+        self.chain.plugins[:] = plugins
+
+    # -- Reader (for admission, authentication, authorization) -------------------------------------
+
+    def store(self, group: str, plural: str) -> Store:
+        return self.stores[group, plural]
+
+    def cached(self, group: str, plural: str, namespace: str, name: str) -> CachedObject | None:
+        return self.stores[group, plural].cacher.get(namespace, name)
+
+    def cached_list(self, group: str, plural: str, namespace: str = "") -> list[CachedObject]:
+        return self.stores[group, plural].cacher.list(namespace, None)
+
+    def read(self, group: str, plural: str, namespace: str, name: str) -> Object | None:
+        found = self.cached(group, plural, namespace, name)
+        return None if found is None else decode_json(found.value)
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Response:
+        """Answer anything; never raises but for cancellation."""
+        info = parse(request)
+        try:
+            user = self.filters.authenticate(request)
+            user = self.filters.impersonate(request, user)
+            request.user = user
+            self.filters.authorize(user, info)
+            if info.is_resource:
+                return await self._resource(request, info)
+            return await self._path(request)
+        except StatusError as error:
+            return self.failure(error, request)
+        except StorageError as error:
+            log.error("storage: %s", error)
+            return self.failure(errors.internal_error(str(error)), request)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("%s %s", request.method, request.path)
+            return self.failure(errors.internal_error(f"{type(error).__name__}: {error}"), request)
+
+    def failure(self, error: StatusError, request: Request) -> Response:
+        """A Status; plain text for an unknown path, as upstream."""
+        if error.code == 404 and error.reason == "":
+            return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
+        headers = []
+        retry = (error.details or {}).get("retryAfterSeconds")
+        if retry:
+            headers.append(("Retry-After", str(retry)))
+        return Response(error.code, encode(error.to_json()), headers=headers)
+
+    async def _path(self, request: Request) -> Response:
+        path = request.path
+        found = self.paths.get(path) or self.paths.get(path.rstrip("/"))
+        while found is None and "/" in path:
+            path = path.rstrip("/").rpartition("/")[0] + "/"
+            found = self.paths.get(path)
+            if path == "/":
+                break
+        if found is None:
+            raise StatusError(404, "", "404 page not found")
+        return await found(request)
+
+    async def _resource(self, request: Request, info: RequestInfo) -> Response:
+        codec = self.codecs.get((info.group, info.version, info.resource))
+        if codec is None:
+            if not any(key[:2] == (info.group, info.version) for key in self.codecs):
+                raise StatusError(404, "", "404 page not found")
+            raise errors.page_not_found()
+        assert request.user is not None
+        call = Call(request, info, request.user, codec, self.clock.time())
+        resource = codec.resource
+        virtual = self.virtuals.get((resource.group, resource.plural))
+        if virtual is not None:
+            response = await virtual(call)
+        elif resource.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
+            raise errors.page_not_found() if info.verb == "get" else errors.method_not_allowed()
+        elif not resource.namespaced and info.namespace and resource.plural != "namespaces":
+            raise errors.page_not_found()
+        elif info.subresource:
+            response = await self._subresource(call, self.stores[resource.group, resource.plural])
+        else:
+            response = await self._verb(call, self.stores[resource.group, resource.plural])
+        for text in call.warnings:
+            response.headers.append(("Warning", warning_header(text)))
+        return response
+
+    async def _verb(self, call: Call, store: Store) -> Response:
+        verb, clock = call.info.verb, self.clock
+        if verb not in store.resource.verbs or call.request.method not in _METHODS[verb]:
+            raise errors.method_not_allowed()
+        if verb == "get":
+            return await read.get(call, store, clock)
+        if verb in ("list", "watch"):
+            return await read.list_or_watch(call, store, clock)
+        if verb == "create":
+            if call.info.name:
+                raise errors.method_not_allowed()
+            return await write.create(call, store, clock)
+        if verb in ("update", "patch") and not call.info.name:
+            raise errors.method_not_allowed()
+        handlers = {"update": write.update, "patch": write.patch, "delete": write.delete, "deletecollection": write.delete_collection}
+        return await handlers[verb](call, store, clock)
+
+    async def _subresource(self, call: Call, store: Store) -> Response:
+        info, resource = call.info, store.resource
+        row = next((s for s in resource.subresources if s.name == info.subresource), None)
+        if row is None:
+            raise errors.page_not_found()
+        found = self.subresources.get((resource.group, resource.plural, info.subresource))
+        found = found or self.subresources.get(("*", "*", info.subresource))
+        if found is None:
+            why = f"{resource.plural}/{info.subresource}: wherry does not serve this subresource yet"
+            raise StatusError(501, "NotImplemented", why)
+        if info.verb not in row.verbs and info.verb not in ("connect",) and info.subresource not in ("exec", "attach", "portforward", "proxy"):
+            raise errors.method_not_allowed()
+        return await found(call, store)
+
+
+def warning_header(text: str) -> str:
+    """RFC 7234: `299 - "text"`, with quotes and control characters escaped."""
+    clean = "".join(c if c.isprintable() else " " for c in text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{clean}"'

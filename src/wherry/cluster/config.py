@@ -1,0 +1,190 @@
+"""A cluster's settings, and where on the host its things are.
+
+Everything made on the host is named after the cluster and stands under two folders: `data` outlives
+`down` (objects, certificates, images), `run` does not (sockets, mounts, process state).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+NAME = re.compile(r"[a-z0-9-]{1,12}")
+FIDELITIES = ("real", "sim", "api")
+POD_RANGES = [f"10.{n}.0.0/16" for n in (244, 245, 246, 247, 200, 201, 202, 203)]
+SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, 110, 111, 112, 113)]
+DEFAULT_PORT = 6443
+
+
+class ConfigError(Exception):
+    """A setting that cannot be; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """What `up` was asked for and what it chose; kept in `data/config.json`, so that the next `up` agrees."""
+
+    name: str
+    fidelity: str
+    data: Path
+    run: Path
+    port: int
+    nodes: int = 1
+    pod_range: str = POD_RANGES[0]
+    service_range: str = SERVICE_RANGES[0]
+    domain: str = "cluster.local"
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig context's name."""
+        return "wherry" if self.name == "default" else f"wherry-{self.name}"
+
+    @property
+    def node_name(self) -> str:
+        return "wherry" if self.name == "default" else f"wherry-{self.name}"
+
+    @property
+    def node_range(self) -> ipaddress.IPv4Network:
+        """The one real node's part of the pod range."""
+        return next(ipaddress.IPv4Network(self.pod_range).subnets(new_prefix=24))
+
+    @property
+    def bridge_address(self) -> str:
+        """The node's InternalIP: the bridge's own address, where the API and DNS listen too."""
+        return str(self.node_range[1])
+
+    @property
+    def api_service_ip(self) -> str:
+        return str(ipaddress.IPv4Network(self.service_range)[1])
+
+    @property
+    def dns_service_ip(self) -> str:
+        return str(ipaddress.IPv4Network(self.service_range)[10])
+
+    @property
+    def pki(self) -> Path:
+        return self.data / "pki"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.data / "admin.kubeconfig"
+
+    def save(self) -> None:
+        """Write `config.json`, whole or not at all."""
+        shown = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        write_private(self.data / "config.json", msgspec.json.format(msgspec.json.encode(shown), indent=1))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def check_name(name: str) -> str:
+    """Raises ConfigError unless the name can stand in host names, links and paths."""
+    if not NAME.fullmatch(name) or name.strip("-") != name:
+        raise ConfigError(f"--name {name!r}: a cluster's name has 1 to 12 of a-z, 0-9 and - (not at its ends)")
+    return name
+
+
+def folders(name: str, data_dir: str = "") -> tuple[Path, Path]:
+    """(data, run) of a cluster: system folders for root, the user's own otherwise."""
+    if os.geteuid() == 0:
+        data, run = Path("/var/lib/wherry"), Path("/run/wherry")
+    else:
+        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+        data = home / "wherry"
+        run = Path(os.environ.get("XDG_RUNTIME_DIR") or data / "run") / "wherry"
+    return (Path(data_dir).absolute() if data_dir else data / name), run / name
+
+
+def load(name: str, data_dir: str = "") -> ClusterConfig | None:
+    """The settings of a cluster that was made before, or None."""
+    data, _ = folders(name, data_dir)
+    pointer = folders(name)[1].parent / f"{name}.data"  # where a cluster with its own --data-dir is
+    if not data_dir and pointer.exists():
+        data = Path(pointer.read_text().strip())
+    file = data / "config.json"
+    if not file.exists():
+        return None
+    raw: dict[str, Any] = msgspec.json.decode(file.read_bytes())
+    raw["data"], raw["run"] = Path(raw["data"]), Path(raw["run"])
+    return ClusterConfig(**raw)
+
+
+def choose(name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0) -> ClusterConfig:
+    """The settings for `up`: what an earlier `up` chose, else free ranges and a free port.  Raises ConfigError."""
+    check_name(name)
+    known = load(name, data_dir)
+    if known is not None:
+        if fidelity and fidelity != known.fidelity:
+            raise ConfigError(
+                f"cluster {name!r} was made with --fidelity {known.fidelity}; `wherry reset --name {name}` first, or choose another --name"
+            )
+        return replace(known, port=port or known.port, nodes=nodes or known.nodes)
+    fidelity = fidelity or "real"
+    if fidelity not in FIDELITIES:
+        raise ConfigError(f"--fidelity {fidelity!r}: one of {', '.join(FIDELITIES)}")
+    if nodes < 0 or (nodes > 1 and fidelity != "sim"):
+        raise ConfigError("--nodes: more than one node needs --fidelity sim")
+    data, run = folders(name, data_dir)
+    taken = _taken_ranges(name)
+    pods = next((r for r in POD_RANGES if not _overlaps(r, taken)), None)
+    services = next((r for r in SERVICE_RANGES if not _overlaps(r, taken)), None)
+    if pods is None or services is None:
+        raise ConfigError("no free address range for Pods and Services: all of those that wherry tries are routed on this host")
+    return ClusterConfig(name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services)
+
+
+def _overlaps(candidate: str, taken: list[ipaddress.IPv4Network]) -> bool:
+    network = ipaddress.IPv4Network(candidate)
+    return any(network.overlaps(each) for each in taken)
+
+
+def _taken_ranges(name: str) -> list[ipaddress.IPv4Network]:
+    """What the host routes, and what other clusters on it have chosen."""
+    found = []
+    route = Path("/proc/net/route")
+    if route.exists():
+        for line in route.read_text().splitlines()[1:]:
+            fields = line.split()
+            destination, mask = (int.from_bytes(bytes.fromhex(fields[i])[::-1], "big") for i in (1, 7))
+            if mask:
+                found.append(ipaddress.IPv4Network((destination, bin(mask).count("1")), strict=False))
+    for other in others(name):
+        found += [ipaddress.IPv4Network(other.pod_range), ipaddress.IPv4Network(other.service_range)]
+    return found
+
+
+def others(name: str) -> list[ClusterConfig]:
+    """The other clusters on this host."""
+    parent = folders(name)[0].parent
+    pointers = folders(name)[1].parent.glob("*.data")
+    names = {p.parent.name for p in parent.glob("*/config.json")} | {p.stem for p in pointers}
+    return [config for each in sorted(names - {name}) if NAME.fullmatch(each) and (config := load(each)) is not None]
+
+
+def _free_port() -> int:
+    """6443, or the next port above it that nobody listens on."""
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ConfigError(f"no free port between {DEFAULT_PORT} and {DEFAULT_PORT + 99}: choose one with --port")
