@@ -43,6 +43,18 @@ KEY_DEFAULTS = {
     "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
     "io.k8s.api.core.v1.LocalObjectReference": {"name": ""},
 }
+# Fields that upstream writes as null when they hold nothing; the others it leaves out.
+NULLABLE = {
+    "io.k8s.api.core.v1.Event": ("eventTime", "firstTimestamp", "lastTimestamp"),
+    "io.k8s.api.events.v1.Event": ("eventTime", "deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
+    "io.k8s.api.core.v1.PodCondition": ("lastProbeTime",),
+    "io.k8s.api.core.v1.ContainerStateTerminated": ("startedAt", "finishedAt"),
+    "io.k8s.api.discovery.v1.EndpointSlice": ("endpoints", "ports"),
+    "io.k8s.api.rbac.v1.ClusterRole": ("rules",),
+    "io.k8s.api.rbac.v1.Role": ("rules",),
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "io.k8s.api.authentication.v1.TokenRequestSpec": ("boundObjectRef",),
+}
 # OpenAPI mark -> the table's (and Schema's) word for it.
 MARKS = {
     "x-kubernetes-list-type": "listType",
@@ -85,13 +97,20 @@ def compile_node(schema: dict[str, Any]) -> Node:
     return str(node["type"]) if len(node) == 1 else node
 
 
+def compile_field(definition: str, field: str, schema: dict[str, Any]) -> Node:
+    node = compile_node(schema)
+    if field not in NULLABLE.get(definition, ()):
+        return node
+    return {**({"type": node} if isinstance(node, str) else node), "nullable": True}
+
+
 def compile_definition(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if name in OWN_TYPES:
         return {"type": OWN_TYPES[name]}
     gvk = [[x["group"], x["version"], x["kind"]] for x in schema.get("x-kubernetes-group-version-kind", ())]
     line: dict[str, Any] = {
         "type": type_of(schema),
-        "fields": {field: compile_node(s) for field, s in schema.get("properties", {}).items()},
+        "fields": {field: compile_field(name, field, s) for field, s in schema.get("properties", {}).items()},
         "required": schema.get("required", []),
         "mapType": schema.get("x-kubernetes-map-type", ""),
         "unions": schema.get("x-kubernetes-unions", []),

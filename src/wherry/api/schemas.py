@@ -78,6 +78,7 @@ def _node(node: str | dict[str, Any]) -> Schema:
         return Schema(
             type=base.type, fields=base.fields, required=base.required, name=base.name,
             map_type=node.get("mapType", base.map_type), patch_strategy=_strategy(node),
+            nullable=node.get("nullable", False),
         )
     if node.keys() <= {"type", "format"}:
         return _scalar(kind, node["format"])
@@ -88,7 +89,7 @@ def _node(node: str | dict[str, Any]) -> Schema:
         list_type=node.get("listType", "atomic"), list_map_keys=tuple(node.get("listMapKeys", ())),
         map_type=node.get("mapType", "granular"),
         patch_strategy=_strategy(node), patch_merge_key=node.get("patchMergeKey", ""),
-        key_defaults=node.get("keyDefaults", {}),
+        key_defaults=node.get("keyDefaults", {}), nullable=node.get("nullable", False),
     )
 
 
