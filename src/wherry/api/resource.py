@@ -48,6 +48,7 @@ class Strategy:
     prepare_for_create: Callable[[Object], None] = _nothing  # drop status, set generation
     prepare_for_update: Callable[[Object, Object], None] = _no_update  # keep status; generation is the server's
     validate: Callable[[Object], list[Cause]] = _valid
+    validate_create: Callable[[Object], list[Cause]] = _valid  # after validate: what only a new object may not have
     validate_update: Callable[[Object, Object], list[Cause]] = _valid_update
     validate_status: Callable[[Object, Object], list[Cause]] = _valid_update
     warnings: Callable[[Object], list[str]] = _no_warnings

@@ -1,0 +1,38 @@
+"""Every refusal by validation that was recorded: the same fields, reasons and words."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from .recordings import cases, decoded
+from .test_defaults import STRATEGIES
+
+# Refused by somebody else than a strategy.
+ELSEWHERE = {
+    "bad-name", "no-name", "bad-label", "bad-annotation", "finalizer-bad", "owner-bad",  # ObjectMeta
+    "service-nodeport-range", "service-nodeport-taken", "service-ip-out",  # allocation
+}
+RECORDED = {
+    name: case for name, case in cases("errors").items()
+    if case["request"]["method"] == "POST" and case["response"]["status"] == 422
+    and case["request"]["path"].rpartition("/")[2] in STRATEGIES and name not in ELSEWHERE
+    and isinstance(case["request"]["body"], dict)
+}
+
+
+def causes_of(case: dict[str, Any]) -> list[dict[str, str]]:
+    strategy = STRATEGIES[case["request"]["path"].rpartition("/")[2]]
+    obj = decoded(case["request"]["body"])
+    obj["metadata"] |= {"namespace": "rec", "uid": "u"}
+    strategy.default(obj)
+    strategy.prepare_for_create(obj)
+    return [cause.to_json() for cause in (*strategy.validate(obj), *strategy.validate_create(obj))]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_bad_object_is_refused_as_recorded(name: str) -> None:
+    case = copy.deepcopy(RECORDED[name])
+    assert causes_of(case) == case["response"]["body"]["details"]["causes"]
