@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from wherry.api.printers.default import DEFAULT
 from wherry.api.resource import Resource, Version
 from wherry.api.table import admission, apps, autoscaling, batch, cluster, core, networking, policy, rbac, storage
 
@@ -122,7 +123,8 @@ def storage_prefix(resource: Resource) -> str:
 
 def _row(resource: Resource) -> Resource:
     return replace(
-        resource, singular=resource.singular or resource.kind.lower(), acted_on=full_name(resource) not in NOT_ACTED_ON,
+        resource, singular=resource.singular or resource.kind.lower(), printer=resource.printer or DEFAULT,
+        acted_on=full_name(resource) not in NOT_ACTED_ON,
     )
 
 

@@ -84,8 +84,8 @@ Cell = str | int | bool | float | None | Age
 class Printer:
     """Columns and the pure function that makes an object's cells (one a column, in order).
 
-    `cells` and `conditions` are given the hub's form whatever version was asked for, so that a row is made
-    once an object version.
+    A resource's printer is given the hub's form whatever version was asked for, so that a row is made once
+    an object version; a version's own printer is given that version's form.
     """
 
     columns: tuple[Column, ...]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Strategy
+from wherry.api.printers import cluster as printers
+from wherry.api.resource import Printer, Resource, Strategy
 from wherry.api.table.rows import PLAIN, served, status
 
 ADMISSION = "admissionregistration.k8s.io"
@@ -15,38 +16,51 @@ KEEPS_GENERATION = Strategy()
 def _extension(
     plural: str, kind: str, group: str, *, has_status: bool = False, short_names: tuple[str, ...] = (),
     strategy: Strategy = KEEPS_GENERATION, name_rule: str = "subdomain",
+    printer: Printer | None = None,
 ) -> Resource:
     return Resource(
         plural, kind, group, served(group, kind), namespaced=False, short_names=short_names, categories=("api-extensions",),
-        subresources=(status(kind),) if has_status else (), strategy=strategy, name_rule=name_rule,
+        subresources=(status(kind),) if has_status else (), strategy=strategy, name_rule=name_rule, printer=printer,
     )
 
 
-MUTATING_ADMISSION_POLICY = _extension("mutatingadmissionpolicies", "MutatingAdmissionPolicy", ADMISSION)
+MUTATING_ADMISSION_POLICY = _extension(
+    "mutatingadmissionpolicies", "MutatingAdmissionPolicy", ADMISSION, printer=printers.MUTATING_ADMISSION_POLICY,
+)
 MUTATING_ADMISSION_POLICY_BINDING = _extension(
     "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", ADMISSION,
+    printer=printers.ADMISSION_POLICY_BINDING,
 )
-MUTATING_WEBHOOK_CONFIGURATION = _extension("mutatingwebhookconfigurations", "MutatingWebhookConfiguration", ADMISSION)
+MUTATING_WEBHOOK_CONFIGURATION = _extension(
+    "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", ADMISSION, printer=printers.WEBHOOKS,
+)
 VALIDATING_ADMISSION_POLICY = _extension(
     "validatingadmissionpolicies", "ValidatingAdmissionPolicy", ADMISSION, has_status=True,
+    printer=printers.VALIDATING_ADMISSION_POLICY,
 )
 VALIDATING_ADMISSION_POLICY_BINDING = _extension(
     "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", ADMISSION,
+    printer=printers.ADMISSION_POLICY_BINDING,
 )
 VALIDATING_WEBHOOK_CONFIGURATION = _extension(
     "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", ADMISSION,
+    printer=printers.WEBHOOKS,
 )
 CUSTOM_RESOURCE_DEFINITION = _extension(
     "customresourcedefinitions", "CustomResourceDefinition", EXTENSIONS, has_status=True, short_names=("crd", "crds"),
 )
-API_SERVICE = _extension("apiservices", "APIService", REGISTRATION, has_status=True, strategy=PLAIN, name_rule="path")
+API_SERVICE = _extension(
+    "apiservices", "APIService", REGISTRATION, has_status=True, strategy=PLAIN, name_rule="path", printer=printers.API_SERVICE,
+)
 FLOW_SCHEMA = Resource(
     "flowschemas", "FlowSchema", FLOW_CONTROL, served(FLOW_CONTROL, "FlowSchema"), namespaced=False,
     subresources=(status("FlowSchema"),),
+    printer=printers.FLOW_SCHEMA,
 )
 PRIORITY_LEVEL_CONFIGURATION = Resource(
     "prioritylevelconfigurations", "PriorityLevelConfiguration", FLOW_CONTROL,
     served(FLOW_CONTROL, "PriorityLevelConfiguration"), namespaced=False, subresources=(status("PriorityLevelConfiguration"),),
+    printer=printers.PRIORITY_LEVEL_CONFIGURATION,
 )
 
 ROWS = (

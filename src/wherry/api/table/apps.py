@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from wherry.api import selectable
 from wherry.api.conversion import deployment
+from wherry.api.printers import workloads
 from wherry.api.resource import Object, Resource, Version
 from wherry.api.table.rows import PLAIN, SCALE, schema_name, served, status
 
@@ -23,10 +24,12 @@ def _old_deployment(version: str, group: str | None = None, to_hub: Callable[[Ob
 
 CONTROLLER_REVISION = Resource(
     "controllerrevisions", "ControllerRevision", GROUP, served(GROUP, "ControllerRevision"), strategy=PLAIN,
+    printer=workloads.CONTROLLER_REVISION,
 )
 DAEMON_SET = Resource(
     "daemonsets", "DaemonSet", GROUP, served(GROUP, "DaemonSet"), short_names=("ds",), categories=("all",),
     subresources=(status("DaemonSet"),),
+    printer=workloads.DAEMON_SET,
 )
 DEPLOYMENT = Resource(
     "deployments", "Deployment", GROUP,
@@ -37,14 +40,17 @@ DEPLOYMENT = Resource(
         _old_deployment("v1beta1", "extensions", deployment.extensions_to_hub),
     ),
     short_names=("deploy",), categories=("all",), subresources=(SCALE, status("Deployment")),
+    printer=workloads.DEPLOYMENT,
 )
 REPLICA_SET = Resource(
     "replicasets", "ReplicaSet", GROUP, served(GROUP, "ReplicaSet"), short_names=("rs",), categories=("all",),
     subresources=(SCALE, status("ReplicaSet")), selectable_fields=selectable.REPLICAS,
+    printer=workloads.REPLICA_SET,
 )
 STATEFUL_SET = Resource(
     "statefulsets", "StatefulSet", GROUP, served(GROUP, "StatefulSet"), short_names=("sts",), categories=("all",),
     subresources=(SCALE, status("StatefulSet")),
+    printer=workloads.STATEFUL_SET,
 )
 
 ROWS = (CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET)

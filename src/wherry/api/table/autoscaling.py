@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.api.conversion import hpa
+from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
 from wherry.api.table.rows import PLAIN, schema_name, status
 
@@ -21,6 +22,7 @@ HORIZONTAL_POD_AUTOSCALER = Resource(
         ),
     ),
     short_names=("hpa",), categories=("all",), subresources=(status(KIND),), strategy=PLAIN,
+    printer=autoscaling.HORIZONTAL_POD_AUTOSCALER,
 )
 
 ROWS = (HORIZONTAL_POD_AUTOSCALER,)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from wherry.api import selectable
+from wherry.api.printers import cluster as printers
+from wherry.api.printers.default import NAME_AGE
 from wherry.api.resource import Resource, Subresource
 from wherry.api.table.rows import PLAIN, READ_WRITE, served, status
 
@@ -17,21 +19,26 @@ CERTIFICATE_SIGNING_REQUEST = Resource(
     served(CERTIFICATES, "CertificateSigningRequest"), namespaced=False, short_names=("csr",),
     subresources=(Subresource("approval", "CertificateSigningRequest", READ_WRITE), status("CertificateSigningRequest")),
     selectable_fields=selectable.SIGNER, strategy=PLAIN,
+    printer=printers.CERTIFICATE_SIGNING_REQUEST,
 )
 CLUSTER_TRUST_BUNDLE = Resource(
     "clustertrustbundles", "ClusterTrustBundle", CERTIFICATES, served(CERTIFICATES, "ClusterTrustBundle"), namespaced=False,
     selectable_fields=selectable.SIGNER, strategy=PLAIN, name_rule="path",
+    printer=printers.CLUSTER_TRUST_BUNDLE,
 )
 POD_CERTIFICATE_REQUEST = Resource(
     "podcertificaterequests", "PodCertificateRequest", CERTIFICATES, served(CERTIFICATES, "PodCertificateRequest"),
     subresources=(status("PodCertificateRequest"),), selectable_fields=selectable.POD_CERTIFICATE_REQUEST, strategy=PLAIN,
 )
-LEASE = Resource("leases", "Lease", COORDINATION, served(COORDINATION, "Lease"), strategy=PLAIN)
+LEASE = Resource("leases", "Lease", COORDINATION, served(COORDINATION, "Lease"), strategy=PLAIN, printer=printers.LEASE)
 RUNTIME_CLASS = Resource(
     "runtimeclasses", "RuntimeClass", NODE, served(NODE, "RuntimeClass"), namespaced=False, singular="runtimeclass",
     strategy=PLAIN,
+    printer=printers.RUNTIME_CLASS,
 )
-DEVICE_CLASS = Resource("deviceclasses", "DeviceClass", RESOURCE, served(RESOURCE, "DeviceClass"), namespaced=False)
+DEVICE_CLASS = Resource(
+    "deviceclasses", "DeviceClass", RESOURCE, served(RESOURCE, "DeviceClass"), namespaced=False, printer=NAME_AGE,
+)
 DEVICE_TAINT_RULE = Resource(
     "devicetaintrules", "DeviceTaintRule", RESOURCE, served(RESOURCE, "DeviceTaintRule"), namespaced=False,
     subresources=(status("DeviceTaintRule"),),
@@ -39,17 +46,21 @@ DEVICE_TAINT_RULE = Resource(
 RESOURCE_CLAIM = Resource(
     "resourceclaims", "ResourceClaim", RESOURCE, served(RESOURCE, "ResourceClaim"), subresources=(status("ResourceClaim"),),
     strategy=PLAIN,
+    printer=printers.RESOURCE_CLAIM,
 )
 RESOURCE_CLAIM_TEMPLATE = Resource(
     "resourceclaimtemplates", "ResourceClaimTemplate", RESOURCE, served(RESOURCE, "ResourceClaimTemplate"), strategy=PLAIN,
+    printer=NAME_AGE,
 )
 RESOURCE_SLICE = Resource(
     "resourceslices", "ResourceSlice", RESOURCE, served(RESOURCE, "ResourceSlice"), namespaced=False,
     selectable_fields=selectable.RESOURCE_SLICE,
+    printer=printers.RESOURCE_SLICE,
 )
 PRIORITY_CLASS = Resource(
     "priorityclasses", "PriorityClass", SCHEDULING, served(SCHEDULING, "PriorityClass"), namespaced=False,
     short_names=("pc",),
+    printer=printers.PRIORITY_CLASS,
 )
 
 ROWS = (

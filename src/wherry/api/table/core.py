@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from wherry.api import selectable
 from wherry.api.conversion import event
+from wherry.api.printers import core as printers
+from wherry.api.printers import networking, pod, storage, workloads
+from wherry.api.printers.default import NAME_AGE
 from wherry.api.resource import VERBS, Resource, Subresource, Version
 from wherry.api.table.rows import PLAIN, PROXY, READ_WRITE, SCALE, STREAM, schema_name, served, status
 
@@ -14,13 +17,17 @@ COMPONENT_STATUS = Resource(
     "componentstatuses", "ComponentStatus", "",
     (Version("v1", schema_name("", "v1", "ComponentStatus"), deprecation="v1 ComponentStatus is deprecated in v1.19+"),),
     namespaced=False, singular="componentstatus", short_names=("cs",), verbs=("get", "list"), strategy=PLAIN, virtual=True,
+    printer=printers.COMPONENT_STATUS,
 )
-CONFIG_MAP = Resource("configmaps", "ConfigMap", "", served("", "ConfigMap"), short_names=("cm",), strategy=PLAIN)
+CONFIG_MAP = Resource(
+    "configmaps", "ConfigMap", "", served("", "ConfigMap"), short_names=("cm",), strategy=PLAIN, printer=printers.CONFIG_MAP,
+)
 ENDPOINTS = Resource(
     "endpoints", "Endpoints", "",
     (Version("v1", schema_name("", "v1", "Endpoints"),
              deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),),
     singular="endpoints", short_names=("ep",), strategy=PLAIN,
+    printer=networking.ENDPOINTS,
 )
 EVENT = Resource(
     "events", "Event", "",
@@ -30,6 +37,7 @@ EVENT = Resource(
                 from_hub=event.from_hub, to_hub=event.to_hub, field_labels=selectable.EVENTS_K8S_IO),
     ),
     short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=PLAIN,
+    printer=printers.EVENT,
 )
 LIMIT_RANGE = Resource("limitranges", "LimitRange", "", served("", "LimitRange"), short_names=("limits",), strategy=PLAIN)
 NAMESPACE = Resource(
@@ -37,19 +45,23 @@ NAMESPACE = Resource(
     verbs=tuple(verb for verb in VERBS if verb != "deletecollection"),
     subresources=(Subresource("finalize", "Namespace", ("update",)), status("Namespace")),
     selectable_fields=selectable.NAMESPACE, name_rule="label", strategy=PLAIN,
+    printer=printers.NAMESPACE,
 )
 NODE = Resource(
     "nodes", "Node", "", served("", "Node"), namespaced=False, short_names=("no",),
     subresources=(Subresource("proxy", "NodeProxyOptions", PROXY), status("Node")),
     selectable_fields=selectable.NODE, strategy=PLAIN,
+    printer=printers.NODE,
 )
 PERSISTENT_VOLUME_CLAIM = Resource(
     "persistentvolumeclaims", "PersistentVolumeClaim", "", served("", "PersistentVolumeClaim"), short_names=("pvc",),
     subresources=(status("PersistentVolumeClaim"),), strategy=PLAIN,
+    printer=storage.PERSISTENT_VOLUME_CLAIM,
 )
 PERSISTENT_VOLUME = Resource(
     "persistentvolumes", "PersistentVolume", "", served("", "PersistentVolume"), namespaced=False, short_names=("pv",),
     subresources=(status("PersistentVolume"),), strategy=PLAIN,
+    printer=storage.PERSISTENT_VOLUME,
 )
 POD = Resource(
     "pods", "Pod", "", served("", "Pod"), short_names=("po",), categories=("all",),
@@ -66,27 +78,34 @@ POD = Resource(
         status("Pod"),
     ),
     selectable_fields=selectable.POD,
+    printer=pod.POD,
 )
-POD_TEMPLATE = Resource("podtemplates", "PodTemplate", "", served("", "PodTemplate"))
+POD_TEMPLATE = Resource("podtemplates", "PodTemplate", "", served("", "PodTemplate"), printer=workloads.POD_TEMPLATE)
 REPLICATION_CONTROLLER = Resource(
     "replicationcontrollers", "ReplicationController", "", served("", "ReplicationController"),
     short_names=("rc",), categories=("all",), subresources=(SCALE, status("ReplicationController")),
     selectable_fields=selectable.REPLICAS,
+    printer=workloads.REPLICATION_CONTROLLER,
 )
 RESOURCE_QUOTA = Resource(
     "resourcequotas", "ResourceQuota", "", served("", "ResourceQuota"), short_names=("quota",),
     subresources=(status("ResourceQuota"),), strategy=PLAIN,
+    printer=printers.RESOURCE_QUOTA,
 )
-SECRET = Resource("secrets", "Secret", "", served("", "Secret"), selectable_fields=selectable.SECRET, strategy=PLAIN)
+SECRET = Resource(
+    "secrets", "Secret", "", served("", "Secret"), selectable_fields=selectable.SECRET, strategy=PLAIN, printer=printers.SECRET,
+)
 SERVICE_ACCOUNT = Resource(
     "serviceaccounts", "ServiceAccount", "", served("", "ServiceAccount"), short_names=("sa",),
     subresources=(Subresource("token", "TokenRequest", ("create",), group="authentication.k8s.io", version="v1"),),
     strategy=PLAIN,
+    printer=NAME_AGE,
 )
 SERVICE = Resource(
     "services", "Service", "", served("", "Service"), short_names=("svc",), categories=("all",),
     subresources=(Subresource("proxy", "ServiceProxyOptions", PROXY), status("Service")),
     selectable_fields=selectable.SERVICE, name_rule="label1035", strategy=PLAIN,
+    printer=networking.SERVICE,
 )
 
 ROWS = (

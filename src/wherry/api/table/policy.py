@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.api.conversion import pdb
+from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
 from wherry.api.table.rows import schema_name, status
 
@@ -20,6 +21,7 @@ POD_DISRUPTION_BUDGET = Resource(
         ),
     ),
     short_names=("pdb",), subresources=(status(KIND),),
+    printer=autoscaling.POD_DISRUPTION_BUDGET,
 )
 
 ROWS = (POD_DISRUPTION_BUDGET,)

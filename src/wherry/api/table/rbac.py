@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+from wherry.api.printers import cluster as printers
+from wherry.api.resource import Printer, Resource
 from wherry.api.table.rows import PLAIN, served
 
 GROUP = "rbac.authorization.k8s.io"
 
 
-def _role(plural: str, kind: str, namespaced: bool) -> Resource:
-    return Resource(plural, kind, GROUP, served(GROUP, kind), namespaced=namespaced, strategy=PLAIN, name_rule="path")
+def _role(plural: str, kind: str, namespaced: bool, printer: Printer | None = None) -> Resource:
+    return Resource(
+        plural, kind, GROUP, served(GROUP, kind), namespaced=namespaced, strategy=PLAIN, name_rule="path", printer=printer,
+    )
 
 
 def _review(group: str, kind: str, namespaced: bool = False) -> Resource:
@@ -19,9 +22,9 @@ def _review(group: str, kind: str, namespaced: bool = False) -> Resource:
     )
 
 
-CLUSTER_ROLE_BINDING = _role("clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+CLUSTER_ROLE_BINDING = _role("clusterrolebindings", "ClusterRoleBinding", namespaced=False, printer=printers.ROLE_BINDING)
 CLUSTER_ROLE = _role("clusterroles", "ClusterRole", namespaced=False)
-ROLE_BINDING = _role("rolebindings", "RoleBinding", namespaced=True)
+ROLE_BINDING = _role("rolebindings", "RoleBinding", namespaced=True, printer=printers.ROLE_BINDING)
 ROLE = _role("roles", "Role", namespaced=True)
 
 SELF_SUBJECT_REVIEW = _review("authentication.k8s.io", "SelfSubjectReview")
