@@ -1,0 +1,51 @@
+"""Leaving a wait early: a Pod that must stop does not wait for an image or a hook to finish.
+
+Only waits are left so; a runtime verb that has begun is always let finish, so that nothing is half made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """The sync was called off."""
+
+
+class Interrupt:
+    """Set once, when a Pod begins to terminate."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        if self._event.is_set():
+            raise Interrupted
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work`, but cancel it and raise Interrupted when the interrupt is set."""
+        if self._event.is_set():
+            work.close()
+            raise Interrupted
+        task = asyncio.ensure_future(work)
+        alarm = asyncio.ensure_future(self._event.wait())
+        try:
+            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Interrupted
+            return task.result()
+        finally:
+            for each in (task, alarm):
+                if not each.done():
+                    each.cancel()
+            await asyncio.gather(task, alarm, return_exceptions=True)

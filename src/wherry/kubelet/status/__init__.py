@@ -1,0 +1,1 @@
+"""The status that a Pod shows: made purely (`generate`), kept and sent (`manager`)."""

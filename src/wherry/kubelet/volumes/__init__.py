@@ -1,0 +1,1 @@
+"""Volumes of Pods: one file a kind, `manager` sets them up and keeps them fresh."""
