@@ -11,10 +11,11 @@ import math
 import re
 from typing import Any
 
+import msgspec
 import yaml
 
 MAX_DEPTH = 500
-MAX_NODES = 1_000_000  # values of a document with its aliases written out
+MAX_ALIASED = 100_000  # values that a document's aliases stand for
 
 _BOOLEANS = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
@@ -80,7 +81,7 @@ class _Builder:
         self.duplicates: list[str] = []
         self._stack: list[_Node] = []
         self._anchors: dict[str, _Node] = {}
-        self._nodes = 0
+        self._aliased = 0
 
     def add(self, event: Any) -> bool:
         """Take one event; True at the end of the first document."""
@@ -111,13 +112,15 @@ class _Builder:
             raise YAMLError(f"yaml: unknown anchor '{event.anchor}' referenced")
         if node in self._stack:
             raise YAMLError(f"yaml: anchor '{event.anchor}' value contains itself")
-        self._place(node, line)
+        self._aliased += node.size
+        if self._aliased > MAX_ALIASED:
+            raise YAMLError("yaml: document contains excessive aliasing")
+        copied = _Node(msgspec.json.decode(msgspec.json.encode(node.value)) if node.size > 1 else node.value)
+        copied.size = node.size
+        self._place(copied, line)
 
     def _place(self, node: _Node, line: int) -> None:
         """Put a finished value where it belongs."""
-        self._nodes += node.size
-        if self._nodes > MAX_NODES:
-            raise YAMLError("yaml: document contains excessive aliasing")
         if not self._stack:
             self.root = None if node.value is _MERGE else node.value
             return
