@@ -130,8 +130,7 @@ class Store:
         return True
 
     async def _stage(self, change: Change, ttl: float | None, needs_value: bool = False) -> Entry:
-        if self._closing:
-            raise StorageClosed
+        self._check_open()
         if ttl is not None and ttl <= 0:
             raise ValueError(f"a ttl of {ttl} seconds")
         expires = None if ttl is None else self._clock.time() + ttl
@@ -181,6 +180,7 @@ class Store:
 
     async def get(self, key: str) -> Entry | None:
         while (head := self._heads.get(key)) is not None:
+            self._check_open()
             entry = await self._engine.fetch(head.revision)
             if entry is not None:
                 return entry
@@ -189,11 +189,13 @@ class Store:
         return None
 
     async def list(self, prefix: str, *, revision: int = 0, start_after: str = "", limit: int = 0) -> Page:
-        revision = revision or self._revision
-        self._check(revision)
-        entries, remaining = await self._engine.page(prefix, revision, start_after, limit)
-        self._check(revision)
-        return Page(entries, revision, remaining > 0, remaining)
+        while True:
+            at = revision or self._revision
+            self._check(at)
+            entries, remaining = await self._engine.page(prefix, at, start_after, limit)
+            if revision or at >= self._compacted:
+                self._check(at)
+                return Page(entries, at, remaining > 0, remaining)
 
     def watch(self, prefix: str, revision: int) -> AsyncIterator[Events]:
         self._check(revision)
@@ -213,7 +215,12 @@ class Store:
             if events:
                 yield events
 
+    def _check_open(self) -> None:
+        if self._closing:
+            raise StorageClosed
+
     def _check(self, revision: int) -> None:
+        self._check_open()
         if revision < self._compacted:
             raise Compacted(f"revision {revision} has been compacted, the oldest is {self._compacted}")
         if revision > self._revision:
@@ -229,8 +236,8 @@ class Store:
     # Upkeep
 
     async def compact(self, revision: int) -> None:
-        self._check(revision)
         async with self._compacting:
+            self._check(revision)
             if revision > self._compacted:
                 self._compacted = revision
                 self._hub.signal()

@@ -25,7 +25,9 @@ T = TypeVar("T")
 
 LARGEST_GROUP = 256  # writes
 ROWS = 32  # of one INSERT statement; each number of rows is a prepared statement
-CHECKPOINT_BYTES = 4 << 20  # written to the WAL before it is copied into the file
+CHECKPOINT_BYTES = 4 << 20  # written to the WAL before it is copied into the file (an estimate)
+PAGES_OF_A_COMMIT = 3 * 4096  # the table's and the index's that every commit writes anew
+BESIDE_A_VALUE = 1024
 
 INSERT = "INSERT INTO log (revision, key, value, create_revision, previous_revision, expires) VALUES "
 VALUES = "SELECT revision, value FROM log WHERE revision IN (SELECT value FROM json_each(?))"
@@ -120,7 +122,7 @@ class Writer:
             self._failed_epoch = group[-1].epoch
             self._tell(self._sink.failed, group, _failure(error))
         else:
-            self._in_wal += sum(len(write.change.value) + 1024 for write in group)
+            self._in_wal += PAGES_OF_A_COMMIT + sum(len(write.change.value) + BESIDE_A_VALUE for write in group)
             self._tell(self._sink.committed, group)
 
     def _fill_values(self, deletions: list[Write]) -> None:
