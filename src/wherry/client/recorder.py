@@ -1,0 +1,214 @@
+"""Events of components: correlated as upstream's `EventCorrelator` does, written in order by one task.
+
+Three steps, all of them pure in `Correlator`: a spam filter (a token bucket for each source and
+object), aggregation (more than ten of a kind that differ in their message become one, "(combined
+from similar events)"), and counting (one that was seen before becomes a patch of its count).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.api.types import core_v1, meta_v1
+from wherry.apimachinery.errors import StatusError
+from wherry.client.client import Client
+from wherry.util.clock import Clock, rfc3339
+
+log = logging.getLogger(__name__)
+
+NORMAL, WARNING = "Normal", "Warning"
+SPAM_BURST, SPAM_QPS = 25, 1 / 300
+SIMILAR, SIMILAR_SECONDS = 10, 600.0
+CACHE = 4096
+QUEUE = 1000
+ATTEMPTS, RETRY_SECONDS = 12, 10.0
+COMBINED = "(combined from similar events): "
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """What was said about an object."""
+
+    involved: core_v1.ObjectReference
+    type: str
+    reason: str
+    message: str
+    at: float  # wall time
+
+
+class _Lru(OrderedDict[Any, Any]):
+    """The newest CACHE entries."""
+
+    def keep(self, key: Any, value: Any) -> Any:
+        self[key] = value
+        self.move_to_end(key)
+        if len(self) > CACHE:
+            self.popitem(last=False)
+        return value
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+@dataclass(slots=True)
+class _Similar:
+    messages: set[str]
+    at: float
+
+
+@dataclass(slots=True)
+class _Seen:
+    name: str
+    count: int
+    first: str
+
+
+@dataclass(slots=True)
+class Correlator:
+    """Decides what becomes of an event: `(event, patch)`, of which one is None, or None when it is spam."""
+
+    component: str
+    host: str = ""
+    _buckets: _Lru = field(default_factory=_Lru)
+    _similar: _Lru = field(default_factory=_Lru)
+    _seen: _Lru = field(default_factory=_Lru)
+
+    def correlate(self, noted: _Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None:
+        """The event (its name tells which), and the patch when it exists already."""
+        message, combined = self._aggregate(noted)
+        about = _about(noted.involved)
+        # A combined event is the same one whatever it says: the newest message replaces the others.
+        key = (about, noted.type, noted.reason, COMBINED if combined else message)
+        seen = self._seen.get(key)
+        now = rfc3339(noted.at)
+        if seen is None:
+            seen = _Seen(f"{noted.involved.name}.{int(noted.at * 1e9):x}", 1, now)
+        else:
+            seen = _Seen(seen.name, seen.count + 1, seen.first)
+        self._seen.keep(key, seen)
+        if self._is_spam(noted):
+            return None
+        event = self._event(noted, seen, message, now, combined)
+        if seen.count == 1:
+            return event, None
+        return event, {"count": seen.count, "lastTimestamp": now, "message": message}
+
+    def forget(self, noted: _Noted) -> None:
+        """The event expired on the server: the next of its kind is a new one."""
+        about = _about(noted.involved)
+        for text in (noted.message, COMBINED):
+            self._seen.pop((about, noted.type, noted.reason, text), None)
+
+    def _is_spam(self, noted: _Noted) -> bool:
+        about = _about(noted.involved)[:-1]
+        bucket = self._buckets.get(about) or _Bucket(SPAM_BURST, noted.at)
+        tokens = min(SPAM_BURST, bucket.tokens + max(0.0, noted.at - bucket.at) * SPAM_QPS)
+        allowed = tokens >= 1
+        self._buckets.keep(about, _Bucket(tokens - allowed, noted.at))
+        return not allowed
+
+    def _aggregate(self, noted: _Noted) -> tuple[str, bool]:
+        key = (_about(noted.involved), noted.type, noted.reason)
+        similar = self._similar.get(key)
+        if similar is None or noted.at - similar.at > SIMILAR_SECONDS:
+            similar = _Similar(set(), noted.at)
+        similar.messages.add(noted.message)
+        similar.at = noted.at
+        self._similar.keep(key, similar)
+        if len(similar.messages) < SIMILAR:
+            return noted.message, False
+        similar.messages.pop()  # keeps the set as small as upstream's, and just at its limit
+        return COMBINED + noted.message, True
+
+    def _event(self, noted: _Noted, seen: _Seen, message: str, now: str, combined: bool) -> core_v1.Event:
+        return core_v1.Event(
+            metadata=meta_v1.ObjectMeta(name=seen.name, namespace=noted.involved.namespace or "default"),
+            involved_object=noted.involved, type=noted.type, reason=noted.reason, message=message, count=seen.count,
+            first_timestamp=seen.first, last_timestamp=now,
+            source=core_v1.EventSource(component=self.component, host=self.host),
+            # Upstream builds combined events anew and leaves these two out.
+            reporting_component="" if combined else self.component, reporting_instance="" if combined else self.host,
+        )
+
+
+def _about(ref: core_v1.ObjectReference) -> tuple[str, ...]:
+    return ref.kind, ref.namespace, ref.name, ref.uid, ref.api_version, ref.field_path
+
+
+def reference(obj: Any, field_path: str = "") -> core_v1.ObjectReference:
+    """An ObjectReference to a typed object."""
+    if isinstance(obj, core_v1.ObjectReference):
+        return obj
+    meta = obj.metadata
+    return core_v1.ObjectReference(
+        kind=obj.kind, api_version=obj.api_version, name=meta.name, namespace=meta.namespace, uid=meta.uid,
+        resource_version=meta.resource_version, field_path=field_path,
+    )
+
+
+class EventRecorder:
+    """`event` never waits; `run` is the owner's task that writes.  When too many wait, new ones are dropped."""
+
+    def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
+        self._client, self._clock = client, clock
+        self._correlator = Correlator(component, host)
+        self._queue: asyncio.Queue[_Noted] = asyncio.Queue(QUEUE)
+
+    def event(self, obj: Any, type_: str, reason: str, message: str, field_path: str = "") -> None:
+        """Say something about `obj` (a typed object, or an ObjectReference)."""
+        try:
+            self._queue.put_nowait(_Noted(reference(obj, field_path), type_, reason, message[:1024], self._clock.time()))
+        except asyncio.QueueFull:
+            log.warning("too many events wait; dropped %s of %s: %s", reason, obj.metadata.name, message)
+
+    def normal(self, obj: Any, reason: str, message: str) -> None:
+        self.event(obj, NORMAL, reason, message)
+
+    def warning(self, obj: Any, reason: str, message: str) -> None:
+        self.event(obj, WARNING, reason, message)
+
+    async def run(self) -> None:
+        """Write events in order until cancelled."""
+        while True:
+            noted = await self._queue.get()
+            try:
+                await self._write(noted)
+            finally:
+                self._queue.task_done()
+
+    async def flush(self) -> None:
+        """Until everything noted so far is written or given up."""
+        await self._queue.join()
+
+    async def _write(self, noted: _Noted) -> None:
+        correlated = self._correlator.correlate(noted)
+        if correlated is None:
+            return
+        event, patch = correlated
+        for _ in range(ATTEMPTS):
+            try:
+                if patch is None:
+                    await self._client.create(event)
+                else:
+                    await self._client.patch(
+                        core_v1.Event, event.metadata.name, patch, event.metadata.namespace, patch_type="strategic",
+                    )
+                return
+            except StatusError as error:
+                if patch is not None and error.code == 404:
+                    self._correlator.forget(noted)
+                    await self._write(noted)
+                    return
+                # A namespace that is going away takes no events; nothing else that a server refuses gets better.
+                log.debug("event %s of %s refused: %s", noted.reason, noted.involved.name, error.message)
+                return
+            except OSError as error:
+                log.debug("event %s of %s not written yet: %s", noted.reason, noted.involved.name, error)
+                await self._clock.sleep(RETRY_SECONDS)
