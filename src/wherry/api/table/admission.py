@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from wherry.api.printers import cluster as printers
 from wherry.api.resource import Printer, Resource, Strategy
-from wherry.api.table.rows import PLAIN, served, status
+from wherry.api.table.rows import PLAIN_STATUS, STATUS, served, status
 
 ADMISSION = "admissionregistration.k8s.io"
 EXTENSIONS = "apiextensions.k8s.io"
 REGISTRATION = "apiregistration.k8s.io"
 FLOW_CONTROL = "flowcontrol.apiserver.k8s.io"
-KEEPS_GENERATION = Strategy()
 
 
 def _extension(
     plural: str, kind: str, group: str, *, has_status: bool = False, short_names: tuple[str, ...] = (),
-    strategy: Strategy = KEEPS_GENERATION, name_rule: str = "subdomain",
+    strategy: Strategy | None = None, name_rule: str = "subdomain",
     printer: Printer | None = None,
 ) -> Resource:
+    strategy = strategy or (STATUS if has_status else Strategy())
     return Resource(
         plural, kind, group, served(group, kind), namespaced=False, short_names=short_names, categories=("api-extensions",),
-        subresources=(status(kind),) if has_status else (), strategy=strategy, name_rule=name_rule, printer=printer,
+        subresources=(status(kind),) if has_status else (), strategy=strategy, name_rule=name_rule,
+        printer=printer,
     )
 
 
@@ -50,17 +51,20 @@ CUSTOM_RESOURCE_DEFINITION = _extension(
     "customresourcedefinitions", "CustomResourceDefinition", EXTENSIONS, has_status=True, short_names=("crd", "crds"),
 )
 API_SERVICE = _extension(
-    "apiservices", "APIService", REGISTRATION, has_status=True, strategy=PLAIN, name_rule="path", printer=printers.API_SERVICE,
+    "apiservices", "APIService", REGISTRATION, has_status=True, strategy=PLAIN_STATUS, name_rule="path",
+    printer=printers.API_SERVICE,
 )
 FLOW_SCHEMA = Resource(
     "flowschemas", "FlowSchema", FLOW_CONTROL, served(FLOW_CONTROL, "FlowSchema"), namespaced=False,
     subresources=(status("FlowSchema"),),
     printer=printers.FLOW_SCHEMA,
+    strategy=STATUS,
 )
 PRIORITY_LEVEL_CONFIGURATION = Resource(
     "prioritylevelconfigurations", "PriorityLevelConfiguration", FLOW_CONTROL,
     served(FLOW_CONTROL, "PriorityLevelConfiguration"), namespaced=False, subresources=(status("PriorityLevelConfiguration"),),
     printer=printers.PRIORITY_LEVEL_CONFIGURATION,
+    strategy=STATUS,
 )
 
 ROWS = (

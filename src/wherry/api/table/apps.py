@@ -8,7 +8,7 @@ from wherry.api import selectable
 from wherry.api.conversion import deployment
 from wherry.api.printers import workloads
 from wherry.api.resource import Object, Resource, Version
-from wherry.api.table.rows import PLAIN, SCALE, schema_name, served, status
+from wherry.api.table.rows import PLAIN, SCALE, STATUS, schema_name, served, status
 
 GROUP = "apps"
 
@@ -30,6 +30,7 @@ DAEMON_SET = Resource(
     "daemonsets", "DaemonSet", GROUP, served(GROUP, "DaemonSet"), short_names=("ds",), categories=("all",),
     subresources=(status("DaemonSet"),),
     printer=workloads.DAEMON_SET,
+    strategy=STATUS,
 )
 DEPLOYMENT = Resource(
     "deployments", "Deployment", GROUP,
@@ -41,16 +42,19 @@ DEPLOYMENT = Resource(
     ),
     short_names=("deploy",), categories=("all",), subresources=(SCALE, status("Deployment")),
     printer=workloads.DEPLOYMENT,
+    strategy=STATUS,
 )
 REPLICA_SET = Resource(
     "replicasets", "ReplicaSet", GROUP, served(GROUP, "ReplicaSet"), short_names=("rs",), categories=("all",),
     subresources=(SCALE, status("ReplicaSet")), selectable_fields=selectable.REPLICAS,
     printer=workloads.REPLICA_SET,
+    strategy=STATUS,
 )
 STATEFUL_SET = Resource(
     "statefulsets", "StatefulSet", GROUP, served(GROUP, "StatefulSet"), short_names=("sts",), categories=("all",),
     subresources=(SCALE, status("StatefulSet")),
     printer=workloads.STATEFUL_SET,
+    strategy=STATUS,
 )
 
 ROWS = (CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wherry.api import selectable
 from wherry.api.printers import batch
 from wherry.api.resource import Resource, Version
-from wherry.api.table.rows import schema_name, served, status
+from wherry.api.table.rows import STATUS, schema_name, served, status
 
 GROUP = "batch"
 
@@ -21,11 +21,13 @@ CRON_JOB = Resource(
     ),
     short_names=("cj",), categories=("all",), subresources=(status("CronJob"),),
     printer=batch.CRON_JOB,
+    strategy=STATUS,
 )
 JOB = Resource(
     "jobs", "Job", GROUP, served(GROUP, "Job"), categories=("all",), subresources=(status("Job"),),
     selectable_fields=selectable.JOB,
     printer=batch.JOB,
+    strategy=STATUS,
 )
 
 ROWS = (CRON_JOB, JOB)

@@ -6,7 +6,7 @@ from wherry.api import selectable
 from wherry.api.printers import cluster as printers
 from wherry.api.printers.default import NAME_AGE
 from wherry.api.resource import Resource, Subresource
-from wherry.api.table.rows import PLAIN, READ_WRITE, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, READ_WRITE, STATUS, served, status
 
 CERTIFICATES = "certificates.k8s.io"
 COORDINATION = "coordination.k8s.io"
@@ -18,7 +18,7 @@ CERTIFICATE_SIGNING_REQUEST = Resource(
     "certificatesigningrequests", "CertificateSigningRequest", CERTIFICATES,
     served(CERTIFICATES, "CertificateSigningRequest"), namespaced=False, short_names=("csr",),
     subresources=(Subresource("approval", "CertificateSigningRequest", READ_WRITE), status("CertificateSigningRequest")),
-    selectable_fields=selectable.SIGNER, strategy=PLAIN,
+    selectable_fields=selectable.SIGNER, strategy=PLAIN_STATUS,
     printer=printers.CERTIFICATE_SIGNING_REQUEST,
 )
 CLUSTER_TRUST_BUNDLE = Resource(
@@ -28,7 +28,7 @@ CLUSTER_TRUST_BUNDLE = Resource(
 )
 POD_CERTIFICATE_REQUEST = Resource(
     "podcertificaterequests", "PodCertificateRequest", CERTIFICATES, served(CERTIFICATES, "PodCertificateRequest"),
-    subresources=(status("PodCertificateRequest"),), selectable_fields=selectable.POD_CERTIFICATE_REQUEST, strategy=PLAIN,
+    subresources=(status("PodCertificateRequest"),), selectable_fields=selectable.POD_CERTIFICATE_REQUEST, strategy=PLAIN_STATUS,
 )
 LEASE = Resource("leases", "Lease", COORDINATION, served(COORDINATION, "Lease"), strategy=PLAIN, printer=printers.LEASE)
 RUNTIME_CLASS = Resource(
@@ -42,10 +42,11 @@ DEVICE_CLASS = Resource(
 DEVICE_TAINT_RULE = Resource(
     "devicetaintrules", "DeviceTaintRule", RESOURCE, served(RESOURCE, "DeviceTaintRule"), namespaced=False,
     subresources=(status("DeviceTaintRule"),),
+    strategy=STATUS,
 )
 RESOURCE_CLAIM = Resource(
     "resourceclaims", "ResourceClaim", RESOURCE, served(RESOURCE, "ResourceClaim"), subresources=(status("ResourceClaim"),),
-    strategy=PLAIN,
+    strategy=PLAIN_STATUS,
     printer=printers.RESOURCE_CLAIM,
 )
 RESOURCE_CLAIM_TEMPLATE = Resource(

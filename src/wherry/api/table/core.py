@@ -8,7 +8,22 @@ from wherry.api.printers import core as printers
 from wherry.api.printers import networking, pod, storage, workloads
 from wherry.api.printers.default import NAME_AGE
 from wherry.api.resource import VERBS, Resource, Subresource, Version
-from wherry.api.table.rows import PLAIN, PROXY, READ_WRITE, SCALE, STREAM, schema_name, served, status
+from wherry.api.strategy import configmap as configmap_strategy
+from wherry.api.strategy import event as event_strategy
+from wherry.api.strategy import pod as pod_strategy
+from wherry.api.table.rows import (
+    PENDING,
+    PLAIN,
+    PLAIN_STATUS,
+    PROXY,
+    READ_WRITE,
+    SCALE,
+    STATUS,
+    STREAM,
+    schema_name,
+    served,
+    status,
+)
 
 EVENT_TTL = 3600.0  # upstream's --event-ttl
 
@@ -20,7 +35,8 @@ COMPONENT_STATUS = Resource(
     printer=printers.COMPONENT_STATUS,
 )
 CONFIG_MAP = Resource(
-    "configmaps", "ConfigMap", "", served("", "ConfigMap"), short_names=("cm",), strategy=PLAIN, printer=printers.CONFIG_MAP,
+    "configmaps", "ConfigMap", "", served("", "ConfigMap"), short_names=("cm",), strategy=configmap_strategy.CONFIG_MAP,
+    printer=printers.CONFIG_MAP,
 )
 ENDPOINTS = Resource(
     "endpoints", "Endpoints", "",
@@ -36,7 +52,7 @@ EVENT = Resource(
         Version("v1", schema_name("events.k8s.io", "v1", "Event"), group="events.k8s.io",
                 from_hub=event.from_hub, to_hub=event.to_hub, field_labels=selectable.EVENTS_K8S_IO),
     ),
-    short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=PLAIN,
+    short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=event_strategy.EVENT,
     printer=printers.EVENT,
 )
 LIMIT_RANGE = Resource("limitranges", "LimitRange", "", served("", "LimitRange"), short_names=("limits",), strategy=PLAIN)
@@ -44,7 +60,7 @@ NAMESPACE = Resource(
     "namespaces", "Namespace", "", served("", "Namespace"), namespaced=False, short_names=("ns",),
     verbs=tuple(verb for verb in VERBS if verb != "deletecollection"),
     subresources=(Subresource("finalize", "Namespace", ("update",)), status("Namespace")),
-    selectable_fields=selectable.NAMESPACE, name_rule="label", strategy=PLAIN,
+    selectable_fields=selectable.NAMESPACE, name_rule="label", strategy=PLAIN_STATUS,
     printer=printers.NAMESPACE,
 )
 NODE = Resource(
@@ -55,12 +71,12 @@ NODE = Resource(
 )
 PERSISTENT_VOLUME_CLAIM = Resource(
     "persistentvolumeclaims", "PersistentVolumeClaim", "", served("", "PersistentVolumeClaim"), short_names=("pvc",),
-    subresources=(status("PersistentVolumeClaim"),), strategy=PLAIN,
+    subresources=(status("PersistentVolumeClaim"),), strategy=PENDING,
     printer=storage.PERSISTENT_VOLUME_CLAIM,
 )
 PERSISTENT_VOLUME = Resource(
     "persistentvolumes", "PersistentVolume", "", served("", "PersistentVolume"), namespaced=False, short_names=("pv",),
-    subresources=(status("PersistentVolume"),), strategy=PLAIN,
+    subresources=(status("PersistentVolume"),), strategy=PENDING,
     printer=storage.PERSISTENT_VOLUME,
 )
 POD = Resource(
@@ -79,6 +95,7 @@ POD = Resource(
     ),
     selectable_fields=selectable.POD,
     printer=pod.POD,
+    strategy=pod_strategy.POD,
 )
 POD_TEMPLATE = Resource("podtemplates", "PodTemplate", "", served("", "PodTemplate"), printer=workloads.POD_TEMPLATE)
 REPLICATION_CONTROLLER = Resource(
@@ -86,10 +103,11 @@ REPLICATION_CONTROLLER = Resource(
     short_names=("rc",), categories=("all",), subresources=(SCALE, status("ReplicationController")),
     selectable_fields=selectable.REPLICAS,
     printer=workloads.REPLICATION_CONTROLLER,
+    strategy=STATUS,
 )
 RESOURCE_QUOTA = Resource(
     "resourcequotas", "ResourceQuota", "", served("", "ResourceQuota"), short_names=("quota",),
-    subresources=(status("ResourceQuota"),), strategy=PLAIN,
+    subresources=(status("ResourceQuota"),), strategy=PLAIN_STATUS,
     printer=printers.RESOURCE_QUOTA,
 )
 SECRET = Resource(
@@ -104,7 +122,7 @@ SERVICE_ACCOUNT = Resource(
 SERVICE = Resource(
     "services", "Service", "", served("", "Service"), short_names=("svc",), categories=("all",),
     subresources=(Subresource("proxy", "ServiceProxyOptions", PROXY), status("Service")),
-    selectable_fields=selectable.SERVICE, name_rule="label1035", strategy=PLAIN,
+    selectable_fields=selectable.SERVICE, name_rule="label1035", strategy=PLAIN_STATUS,
     printer=networking.SERVICE,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.printers import networking
 from wherry.api.resource import Resource
-from wherry.api.table.rows import PLAIN, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, STATUS, served, status
 
 GROUP = "networking.k8s.io"
 DISCOVERY = "discovery.k8s.io"
@@ -15,6 +15,7 @@ INGRESS_CLASS = Resource(
 INGRESS = Resource(
     "ingresses", "Ingress", GROUP, served(GROUP, "Ingress"), short_names=("ing",), subresources=(status("Ingress"),),
     printer=networking.INGRESS,
+    strategy=STATUS,
 )
 IP_ADDRESS = Resource(
     "ipaddresses", "IPAddress", GROUP, served(GROUP, "IPAddress"), namespaced=False, short_names=("ip",), strategy=PLAIN,
@@ -27,7 +28,7 @@ NETWORK_POLICY = Resource(
 )
 SERVICE_CIDR = Resource(
     "servicecidrs", "ServiceCIDR", GROUP, served(GROUP, "ServiceCIDR"), namespaced=False,
-    subresources=(status("ServiceCIDR"),), strategy=PLAIN,
+    subresources=(status("ServiceCIDR"),), strategy=PLAIN_STATUS,
     printer=networking.SERVICE_CIDR,
 )
 ENDPOINT_SLICE = Resource(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wherry.api.conversion import pdb
 from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
-from wherry.api.table.rows import schema_name, status
+from wherry.api.table.rows import STATUS, schema_name, status
 
 GROUP = "policy"
 KIND = "PodDisruptionBudget"
@@ -22,6 +22,7 @@ POD_DISRUPTION_BUDGET = Resource(
     ),
     short_names=("pdb",), subresources=(status(KIND),),
     printer=autoscaling.POD_DISRUPTION_BUDGET,
+    strategy=STATUS,
 )
 
 ROWS = (POD_DISRUPTION_BUDGET,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Strategy, Subresource, Version
+from collections.abc import Callable
+
+from wherry.api.resource import Object, Strategy, Subresource, Version
 
 READ_WRITE = ("get", "patch", "update")
 PROXY = ("create", "delete", "get", "patch", "update")
@@ -14,8 +16,26 @@ _PACKAGES = {
     "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
 }
 
-# metadata.generation is not kept for kinds that upstream's strategies do not keep it for.
+
+def drop_status(obj: Object) -> None:
+    """A new object's status is its controller's to write."""
+    obj.pop("status", None)
+
+
+def starting_in(phase: str) -> Callable[[Object], None]:
+    """As `drop_status`, for kinds that are in a phase from the start."""
+
+    def prepare(obj: Object) -> None:
+        obj["status"] = {"phase": phase}
+
+    return prepare
+
+
+# Kinds without rules of their own: PLAIN ones have no metadata.generation, as upstream's do not.
 PLAIN = Strategy(has_generation=False)
+PLAIN_STATUS = Strategy(prepare_for_create=drop_status, has_generation=False)
+PENDING = Strategy(prepare_for_create=starting_in("Pending"), has_generation=False)
+STATUS = Strategy(prepare_for_create=drop_status)
 
 
 def schema_name(group: str, version: str, kind: str) -> str:

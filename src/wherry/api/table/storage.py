@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.printers import storage
 from wherry.api.resource import Resource
-from wherry.api.table.rows import PLAIN, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, served, status
 
 GROUP = "storage.k8s.io"
 MIGRATION = "storagemigration.k8s.io"
@@ -26,7 +26,7 @@ STORAGE_CLASS = Resource(
 )
 VOLUME_ATTACHMENT = Resource(
     "volumeattachments", "VolumeAttachment", GROUP, served(GROUP, "VolumeAttachment"), namespaced=False,
-    subresources=(status("VolumeAttachment"),), strategy=PLAIN,
+    subresources=(status("VolumeAttachment"),), strategy=PLAIN_STATUS,
     printer=storage.VOLUME_ATTACHMENT,
 )
 VOLUME_ATTRIBUTES_CLASS = Resource(
@@ -36,7 +36,7 @@ VOLUME_ATTRIBUTES_CLASS = Resource(
 )
 STORAGE_VERSION_MIGRATION = Resource(
     "storageversionmigrations", "StorageVersionMigration", MIGRATION, served(MIGRATION, "StorageVersionMigration"),
-    namespaced=False, subresources=(status("StorageVersionMigration"),), strategy=PLAIN,
+    namespaced=False, subresources=(status("StorageVersionMigration"),), strategy=PLAIN_STATUS,
     printer=storage.STORAGE_VERSION_MIGRATION,
 )
 
