@@ -8,6 +8,7 @@ those that it refers to, and kept.  Pruning, the patches, server-side apply and 
 from __future__ import annotations
 
 import gzip
+import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -19,19 +20,36 @@ from wherry.apimachinery.schema import Schema
 
 TABLE = "data/schema-1.37.txt.gz"
 _SHELLS: dict[str, Schema] = {}  # every definition made, also those whose fields are being filled in
+_ADDED: dict[str, dict[str, Any]] = {}  # definitions that the published document no longer has
 _SCALARS: dict[str, Schema] = {}  # one node for all strings, one for all booleans ...
+
+
+def _packed() -> bytes:
+    return files("wherry.api").joinpath(TABLE).read_bytes()
+
+
+def digest() -> str:
+    """What tells this table from another."""
+    return hashlib.sha256(_packed()).hexdigest()
 
 
 @cache
 def _table() -> Mapping[str, bytes]:
     """Definition name -> its line's JSON; "kinds" is the first line."""
-    lines = gzip.decompress(files("wherry.api").joinpath(TABLE).read_bytes()).splitlines()
+    lines = gzip.decompress(_packed()).splitlines()
     return {name.decode(): line for name, _, line in (entry.partition(b"\t") for entry in lines)}
+
+
+def add(name: str, line: dict[str, Any]) -> None:
+    """Add a definition that the published document does not have (an old version's), in the table's words."""
+    if _ADDED.setdefault(name, line) != line:
+        raise ValueError(f"another definition is already called {name}")
+    kinds.cache_clear()
 
 
 def names() -> Iterable[str]:
     """Every definition's name, sorted."""
-    return (name for name in _table() if name != "kinds")
+    return sorted({*_ADDED, *_table()} - {"kinds"})
 
 
 def facts(name: str) -> dict[str, Any]:
@@ -39,6 +57,8 @@ def facts(name: str) -> dict[str, Any]:
 
     Raises KeyError for a name that the table does not have.
     """
+    if name in _ADDED:
+        return _ADDED[name]
     line: dict[str, Any] = msgspec.json.decode(_table()[name])
     return line
 
@@ -47,6 +67,7 @@ def facts(name: str) -> dict[str, Any]:
 def kinds() -> Mapping[tuple[str, str, str], str]:
     """(group, version, kind) -> definition name."""
     rows: list[tuple[str, str, str, str]] = msgspec.json.decode(_table()["kinds"])
+    rows += [(group, version, kind, name) for name, line in _ADDED.items() for group, version, kind in line.get("gvk", ())]
     return {(group, version, kind): name for group, version, kind, name in rows}
 
 

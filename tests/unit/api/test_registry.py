@@ -185,3 +185,17 @@ def test_a_new_object_starts_in_no_status_but_its_kinds_own(shared: Path) -> Non
         assert "forged" not in (obj.get("status") or {}), name
         if "phase" in (created.get("status") or {}):
             assert obj["status"]["phase"] == created["status"]["phase"], name
+
+
+def test_old_ingresses_have_their_own_schema() -> None:
+    networking, extensions = by_path("networking.k8s.io", "v1beta1", "ingresses"), by_path("extensions", "v1beta1", "ingresses")
+    assert networking is not None
+    assert extensions is not None
+    assert networking[0] is extensions[0]
+    spec = schemas.definition(networking[1].schema).fields["spec"]
+    backend = spec.fields["backend"]
+    assert (backend.fields["serviceName"].type, backend.fields["servicePort"].type) == ("string", "int-or-string")
+    assert "defaultBackend" not in spec.fields
+    assert schemas.kinds()["extensions", "v1beta1", "Ingress"] == networking[1].schema
+    with pytest.raises(ValueError, match="another definition is already called"):
+        schemas.add(networking[1].schema, {"type": "string"})

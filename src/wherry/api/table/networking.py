@@ -1,19 +1,36 @@
-"""Rows of networking.k8s.io and discovery.k8s.io."""
+"""Rows of networking.k8s.io and discovery.k8s.io.  Ingress is served in its old forms too, as of extensions."""
 
 from __future__ import annotations
 
+from wherry.api import schemas
+from wherry.api.conversion import ingress
 from wherry.api.printers import networking
-from wherry.api.resource import Resource
+from wherry.api.resource import Resource, Version
+from wherry.api.table import old_ingress
 from wherry.api.table.rows import PLAIN, PLAIN_STATUS, STATUS, served, status
 
 GROUP = "networking.k8s.io"
 DISCOVERY = "discovery.k8s.io"
 
+for _name, _facts in old_ingress.DEFINITIONS.items():
+    schemas.add(_name, _facts)
+
+
+def _old_ingress(group: str, since: str) -> Version:
+    return Version(
+        "v1beta1", old_ingress.INGRESS, group=group, from_hub=ingress.from_hub, to_hub=ingress.to_hub, preferred=False,
+        deprecation=f"{group}/v1beta1 Ingress is deprecated in {since}+, unavailable in v1.22+;"
+        " use networking.k8s.io/v1 Ingress",
+    )
+
+
 INGRESS_CLASS = Resource(
     "ingressclasses", "IngressClass", GROUP, served(GROUP, "IngressClass"), namespaced=False, printer=networking.INGRESS_CLASS,
 )
 INGRESS = Resource(
-    "ingresses", "Ingress", GROUP, served(GROUP, "Ingress"), short_names=("ing",), subresources=(status("Ingress"),),
+    "ingresses", "Ingress", GROUP,
+    (*served(GROUP, "Ingress"), _old_ingress(GROUP, "v1.19"), _old_ingress("extensions", "v1.14")),
+    short_names=("ing",), subresources=(status("Ingress"),),
     printer=networking.INGRESS,
     strategy=STATUS,
 )
