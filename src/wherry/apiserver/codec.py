@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from wherry.api.resource import Object, Resource, Version
+from wherry.api.printers.default import NAME_AGE
+from wherry.api.resource import Object, Printer, Resource, Version
 from wherry.api.schemas import definition
 from wherry.apimachinery.schema import Schema
-from wherry.storage.cacher import CachedObject
+from wherry.storage.cached import CachedObject
 
 _encode = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder().decode
@@ -73,7 +74,7 @@ class Codec:
     @property
     def printer(self) -> Printer:
         """How this version's Table looks."""
-        return self.version.printer or self.resource.printer or DEFAULT_PRINTER
+        return self.version.printer or self.resource.printer or NAME_AGE
 
     @property
     def prints_hub(self) -> bool:

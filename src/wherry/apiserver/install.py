@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from wherry.api.discovery import Discovery
 from wherry.apimachinery.http import UserInfo
@@ -104,7 +105,8 @@ def _paths(server: APIServer, options: Options) -> None:
 
     server.paths["/openid/v1/jwks"] = jwks
     server.paths["/.well-known/openid-configuration"] = configuration
-    _openapi(server)
+    if find_spec("wherry.api.openapi"):
+        _openapi(server)
     server.paths["/"] = plain.paths(lambda: sorted({*discovery.paths(), *(p for p in server.paths if not p.endswith("/") or p == "/")}))
 
 

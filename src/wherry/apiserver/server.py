@@ -24,7 +24,8 @@ from wherry.apiserver.endpoints import read, write
 from wherry.apiserver.filters import Filters
 from wherry.apiserver.registry.store import Store
 from wherry.apiserver.requestinfo import RequestInfo, parse
-from wherry.storage.cacher import CachedObject, Cacher
+from wherry.storage.cached import CachedObject
+from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Storage, StorageError
 from wherry.util.clock import Clock
 

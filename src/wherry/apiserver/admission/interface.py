@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from wherry.api.resource import Object, Resource
 from wherry.apimachinery.http import UserInfo
-from wherry.storage.cacher import CachedObject
+from wherry.storage.cached import CachedObject
 
 
 @dataclass(slots=True)

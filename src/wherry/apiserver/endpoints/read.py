@@ -20,7 +20,8 @@ from wherry.apiserver.endpoints.watch import Watch, event_line
 from wherry.apiserver.negotiation import Media, negotiate
 from wherry.apiserver.registry.store import Store
 from wherry.apiserver.yamlbody import to_yaml
-from wherry.storage.cacher import CachedObject, Cacher
+from wherry.storage.cached import CachedObject
+from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Compacted, FutureRevision
 from wherry.util.clock import Clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.apimachinery.fields import FieldSelector
 from wherry.apimachinery.labels import Selector
-from wherry.storage.cacher import CachedObject, WatchEvent
+from wherry.storage.cached import CachedObject, WatchEvent
 
 
 class Selection:

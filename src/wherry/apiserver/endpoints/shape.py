@@ -15,7 +15,7 @@ from wherry.api.printers import duration
 from wherry.api.resource import Age, Column, Printer
 from wherry.apiserver.codec import Codec, decode_json, encode
 from wherry.apiserver.negotiation import Media
-from wherry.storage.cacher import CachedObject
+from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"

@@ -14,7 +14,8 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apiserver.codec import encode
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import Shape
-from wherry.storage.cacher import CachedObject, Cacher, WatchEvent
+from wherry.storage.cached import CachedObject, WatchEvent
+from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Compacted
 from wherry.util.clock import Clock
 

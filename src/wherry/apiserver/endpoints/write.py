@@ -12,7 +12,7 @@ from wherry.apimachinery.decode import decode, prune_and_check
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.managedfields import apply_patch
-from wherry.apimachinery.patch import PatchError, apply_json_patch, apply_merge_patch, apply_strategic_merge_patch
+from wherry.apimachinery.patch import apply_json_patch, apply_merge_patch, apply_strategic_merge_patch
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json, encode, with_revision
 from wherry.apiserver.endpoints.options import TRUE, parse_delete, parse_list, set_write_options
@@ -22,7 +22,7 @@ from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
 from wherry.apiserver.registry.deletion import DeleteOptions
 from wherry.apiserver.registry.store import Store, Written
-from wherry.storage.cacher import CachedObject
+from wherry.storage.cached import CachedObject
 from wherry.storage.interface import Entry
 from wherry.util.clock import Clock, rfc3339
 
@@ -164,13 +164,6 @@ def check_patched(call: Call, obj: Any) -> Object:
     return done.obj
 
 
-def _bad_patch(error: PatchError) -> StatusError:
-    """A patch that cannot be applied, as the server words it."""
-    if error.rejected:
-        return StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {})
-    return errors.bad_request(str(error))
-
-
 def parse_patch(media: str, call: Call) -> Any:
     """A function from the old object to the new one.  Raises StatusError 400 or 415."""
     kinds = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
@@ -186,14 +179,11 @@ def parse_patch(media: str, call: Call) -> Any:
         raise errors.bad_request("error decoding patch: the patch must be an object")
 
     def change(old: Object) -> Any:
-        try:
-            if media == kinds[0]:
-                return apply_json_patch(old, body)
-            if media == kinds[1]:
-                return apply_merge_patch(old, body)
-            return apply_strategic_merge_patch(old, body, call.codec.schema)
-        except PatchError as error:
-            raise _bad_patch(error) from None
+        if media == kinds[0]:
+            return apply_json_patch(old, body)
+        if media == kinds[1]:
+            return apply_merge_patch(old, body)
+        return apply_strategic_merge_patch(old, body, call.codec.schema)
 
     return change
 

@@ -22,7 +22,8 @@ from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode, encode_stored, with_revision, without_revision
 from wherry.apiserver.registry import deletion
 from wherry.apiserver.registry.names import generate_name
-from wherry.storage.cacher import CachedObject, Cacher
+from wherry.storage.cached import CachedObject
+from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Entry, KeyExists, KeyMissing, RevisionMismatch, Storage, StorageFull
 from wherry.util.clock import rfc3339
 
@@ -133,6 +134,8 @@ class Store:
             meta["generation"] = 1
 
     async def _try_create(self, call: Call, obj: Object, meta: dict[str, Any], applied: bool) -> Written:
+        if not applied:
+            self._manage(call, None, obj)  # before admission: what that sets has no owner
         attributes = self._attributes(call, "CREATE", obj, None)
         await self.chain.admit(attributes)
         self.resource.strategy.default(obj)
@@ -142,8 +145,6 @@ class Store:
             await self.chain.validate(attributes)
             for text in self.resource.strategy.warnings(obj):
                 call.warn(text)
-            if not applied:
-                self._manage(call, None, obj)
             value = self._encode(obj)
             if call.dry_run:
                 if self.cacher.get(meta.get("namespace", ""), meta["name"]) is not None:
@@ -206,6 +207,8 @@ class Store:
         self._check_identity(call, obj, old, entry.revision)
         if not trusted:
             self._before_update(call, obj, old)
+        if not applied:
+            self._manage(call, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
         await self.chain.admit(attributes)
         self.resource.strategy.default(obj)
@@ -214,8 +217,6 @@ class Store:
             if not trusted:
                 self._validate_update(call, obj, old)
             await self.chain.validate(attributes)
-            if not applied:
-                self._manage(call, old, obj)
             value = self._encode(obj)
             if value == entry.value:
                 return await self._unchanged(obj, entry)

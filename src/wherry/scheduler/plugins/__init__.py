@@ -1,0 +1,1 @@
+"""The default plugins, each in a file of its own, named as upstream's."""

@@ -1,0 +1,37 @@
+"""A client for an API server in the same process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from wherry.apimachinery.http import Request, Response, UserInfo
+from wherry.apiserver.server import APIServer
+
+ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"), "admin")
+
+
+class API:
+    """Sends requests as an administrator and decodes what comes back."""
+
+    def __init__(self, server: APIServer) -> None:
+        self.server = server
+
+    async def send(self, method: str, path: str, body: Any = None, *, user: UserInfo = ADMIN, **headers: str) -> Response:
+        path, _, query = path.partition("?")
+        pairs = [(k, v) for k, _, v in (p.partition("=") for p in query.split("&") if p)]
+        pairs = [(k, unquote(v)) for k, v in pairs]
+        data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else b"" if body is None else json.dumps(body).encode()
+        sent = {"accept": "application/json", "content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return await self.server.handle(Request(method, unquote(path), pairs, sent, data, user))
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The decoded body; fails the test when the answer is an error."""
+        response = await self.send(method, path, body, **headers)
+        assert response.status < 300, response.body
+        return json.loads(response.body)
+
+    async def namespace(self, name: str) -> None:
+        await self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        await self.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
