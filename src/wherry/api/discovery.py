@@ -134,6 +134,7 @@ def api_resource_list(group: str, version: str, rows: Iterable[Row]) -> Document
     return {"kind": "APIResourceList", "groupVersion": version, "resources": entries}
 
 
+# Old versions are in no category: `kubectl get all` would show a Deployment once more for extensions.
 def _resource_entries(resource: Resource, version: Version) -> Iterator[Document]:
     entry: Document = {
         "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
@@ -141,7 +142,7 @@ def _resource_entries(resource: Resource, version: Version) -> Iterator[Document
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
+    if resource.categories and version.preferred:
         entry["categories"] = list(resource.categories)
     if not resource.virtual:
         entry["storageVersionHash"] = storage_version_hash(resource)
@@ -165,7 +166,7 @@ def api_group_discovery_list(groups: Groups, form: str) -> Document:
         {
             "metadata": {"name": group} if group else {},
             "versions": [
-                {"version": version, "resources": [_discovered(resource) for resource, _ in rows], "freshness": "Current"}
+                {"version": version, "resources": [_discovered(*row) for row in rows], "freshness": "Current"}
                 for version, rows in versions.items()
             ],
         }
@@ -174,7 +175,7 @@ def api_group_discovery_list(groups: Groups, form: str) -> Document:
     return {"kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{form}", "metadata": {}, "items": items}
 
 
-def _discovered(resource: Resource) -> Document:
+def _discovered(resource: Resource, version: Version) -> Document:
     entry: Document = {
         "resource": resource.plural, "responseKind": {"group": "", "version": "", "kind": resource.kind},
         "scope": "Namespaced" if resource.namespaced else "Cluster", "singularResource": resource.singular,
@@ -182,7 +183,7 @@ def _discovered(resource: Resource) -> Document:
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
+    if resource.categories and version.preferred:
         entry["categories"] = list(resource.categories)
     if resource.subresources:
         entry["subresources"] = [_discovered_part(sub) for sub in resource.subresources]

@@ -79,6 +79,15 @@ def test_old_versions_are_never_preferred() -> None:
     assert preferred["autoscaling"] == "autoscaling/v2"
 
 
+def test_get_all_finds_a_kind_once() -> None:
+    found = flat(decoded(DISCOVERY.aggregated("apis")))
+    assert {name.rsplit("/", 1)[0] for name in found} >= OLD
+    assert not {name.rsplit("/", 1)[0] for name, resource in found.items() if resource.get("categories")} & OLD
+    old = decoded(DISCOVERY.api_resource_list("extensions", "v1beta1"))["resources"]
+    assert {each["name"] for each in old if "/" not in each["name"]} == {"deployments", "ingresses"}
+    assert not [each for each in old if "categories" in each]
+
+
 def test_old_cronjobs_are_served() -> None:
     resources = decoded(DISCOVERY.api_resource_list("batch", "v1beta1"))["resources"]
     assert [each["name"] for each in resources] == ["cronjobs", "cronjobs/status"]
