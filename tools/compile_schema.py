@@ -99,9 +99,10 @@ def compile_node(schema: dict[str, Any]) -> Node:
 
 def compile_field(definition: str, field: str, schema: dict[str, Any]) -> Node:
     node = compile_node(schema)
-    if field not in NULLABLE.get(definition, ()):
-        return node
-    return {**({"type": node} if isinstance(node, str) else node), "nullable": True}
+    more: dict[str, Any] = {"nullable": True} if field in NULLABLE.get(definition, ()) else {}
+    if field in KEY_DEFAULTS.get(definition, ()):
+        more["default"] = KEY_DEFAULTS[definition][field]
+    return {**({"type": node} if isinstance(node, str) else node), **more} if more else node
 
 
 def compile_definition(name: str, schema: dict[str, Any]) -> dict[str, Any]:
