@@ -18,6 +18,7 @@ Meta = Mapping[str, Any]
 
 MAX_ANNOTATIONS = 256 << 10
 IMMUTABLE = "field is immutable"
+ONE_CONTROLLER = "Only one reference can have Controller set to true."
 STANDARD_FINALIZERS = frozenset(("kubernetes", "orphan", "foregroundDeletion"))
 
 _KEPT = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -128,7 +129,7 @@ def validate_owner_references(references: list[dict[str, Any]] | None, path: str
             current = f"{each.get('kind')}/{each.get('name')}"
             if controller:
                 found = f'Found "true" in references for {controller} and {current}'
-                causes.append(fielderrors.invalid(path, references, f"Only one reference can have Controller set to true. {found}"))
+                causes.append(fielderrors.invalid(path, references, f"{ONE_CONTROLLER} {found}"))
             controller = controller or current
     return causes
 

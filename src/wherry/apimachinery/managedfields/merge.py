@@ -13,7 +13,7 @@ from wherry.apimachinery.managedfields.fieldset import (
     intersection,
     union,
 )
-from wherry.apimachinery.managedfields.typed import UNKNOWN, child_of, field_set_of, is_list, is_map, keys_of
+from wherry.apimachinery.managedfields.typed import UNKNOWN, always_there, child_of, field_set_of, is_list, is_map, keys_of
 from wherry.apimachinery.schema import Schema
 
 Object = dict[str, Any]
@@ -84,19 +84,26 @@ def _merge_lists(live: list[Any], applied: list[Any], schema: Schema) -> list[An
 
 
 def remove_items(value: Any, fields: Fields, schema: Schema) -> Any:
-    """`value` without the members of `fields`; None when a container is left empty.  Raises Untyped."""
+    """`value` without the members of `fields`; None when a container is left empty.  Raises Untyped.
+
+    What Go's structs cannot leave out stays, though it be empty.
+    """
     if not fields:
         return value
     if isinstance(value, dict) and is_map(schema):
         result = {}
         for name, each in value.items():
             node = fields.get(f"f:{name}")
-            if contains(node):
-                continue
-            if node:
-                rest = remove_items(each, node, child_of(schema, name))
-                if rest is None and each is not None:
+            if node is not None:
+                child = child_of(schema, name)
+                stays = child.type == "object" and always_there(schema, name, child)
+                if contains(node) and not stays:
                     continue
+                rest = remove_items(each, {key: below for key, below in node.items() if key != SELF}, child)
+                if rest is None and each is not None:
+                    if not stays:
+                        continue
+                    rest = {}
                 each = rest
             result[name] = each
         return result or None

@@ -4,7 +4,7 @@ Where an object is not as its schema says (a string for a map), the field counts
 
 Go's structs cannot leave out a field that is a struct itself, so upstream's empty objects are not empty:
 a new Deployment is compared with one that has `metadata`, `spec`, `spec.template`, `status` ..., and who
-creates it owns what is in these, not these themselves.  `_always_there` knows which they are.
+creates it owns what is in these, not these themselves.  `always_there` knows which they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from wherry.apimachinery.managedfields.fieldset import EMPTY, SELF, Fields, item_key, value_key
 from wherry.apimachinery.schema import Schema
-from wherry.apimachinery.values import same
 
 LEAF: Fields = {}
 UNKNOWN = Schema()
@@ -22,8 +21,9 @@ DEDUCED = Schema(type="any", preserve_unknown=True)
 _BUILT_IN = "io.k8s."
 _EMBEDDED = frozenset((
     "metadata", "spec", "status", "template", "jobTemplate", "strategy", "updateStrategy", "resources", "source",
-    "loadBalancer", "nodeInfo", "daemonEndpoints", "kubeletEndpoint", "ref",
+    "loadBalancer", "nodeInfo", "daemonEndpoints", "kubeletEndpoint", "podSelector",
 ))  # fmt: skip
+_ZERO_TEXTS = frozenset(("reportingComponent", "reportingInstance"))  # written though empty, though not required
 _POINTERS = frozenset((("ReplicationControllerSpec", "template"), ("PodSpec", "resources"), ("ContainerStatus", "resources")))
 
 
@@ -144,8 +144,11 @@ def whole(value: Any, schema: Schema) -> Fields:
 
 
 def compare(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> Comparison:
-    """What the change from `old` to `new` touched.  Raises Untyped."""
-    if old == new and schema.type != "any":
+    """What the change from `old` to `new` touched.  Raises Untyped.
+
+    Values are compared as Python does: in data without a type, 1 to true is no change.
+    """
+    if old == new:
         return Comparison(EMPTY, EMPTY)
     changed, removed = _compare(old, new, schema)
     return Comparison(changed or EMPTY, removed or EMPTY)
@@ -172,20 +175,16 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> _
     removed: Fields = {}
     for name, value in new.items():
         if name in old:
-            before = old[name]
-            if before is value:
+            if old[name] == value:
                 continue
-            child = child_of(schema, name)
-            if same(before, value) if child.type == "any" else before == value:
-                continue
-            added, gone = _compare(before, value, child)
+            added, gone = _compare(old[name], value, child_of(schema, name))
         else:
             child = child_of(schema, name)
             if not isinstance(value, (dict, list)):
-                if value is not None or not schema.name.startswith(_BUILT_IN):
+                if not _is_zero(schema, name, value):
                     changed[f"f:{name}"] = LEAF
                 continue
-            if not _always_there(schema, name, child):
+            if not always_there(schema, name, child):
                 changed[f"f:{name}"] = whole(value, child)
                 continue
             if not value:
@@ -204,7 +203,7 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> _
 
 def _note_removal(value: Any, name: str, schema: Schema, changed: Fields, removed: Fields) -> None:
     child = child_of(schema, name)
-    if isinstance(value, (dict, list)) and _always_there(schema, name, child):
+    if isinstance(value, (dict, list)) and always_there(schema, name, child):
         if value:
             added, gone = _compare(value, None, child)
             if added is not None:
@@ -239,7 +238,14 @@ def _compare_lists(old: list[Any], new: list[Any], schema: Schema) -> _Nodes:
     return changed or None, removed or None
 
 
-def _always_there(parent: Schema, name: str, child: Schema) -> bool:
+def _is_zero(parent: Schema, name: str, value: Any) -> bool:
+    """Whether Go's form of `parent` has this scalar in this field even when nobody set it."""
+    if value or not parent.name.startswith(_BUILT_IN):
+        return False
+    return value is None or name in parent.required or name in _ZERO_TEXTS
+
+
+def always_there(parent: Schema, name: str, child: Schema) -> bool:
     """Whether Go's form of `parent` has the field even when nobody set it, so that nobody owns it as such."""
     if not parent.name.startswith(_BUILT_IN):
         return False
