@@ -1,0 +1,1 @@
+"""ReplicaSets: as many Pods as `spec.replicas`."""
