@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from wherry import __version__
 from wherry.api import schemas
 from wherry.api.openapi import gnostic, prose
 from wherry.api.openapi.definitions import V2, V3, Definitions, Document
@@ -71,11 +72,12 @@ class OpenAPI:
         return self._keep(path, lambda: self._build_v3(path)), self._hashes[path]
 
     def _hash(self, place: str) -> str:
-        """Of all that the document is made of: its rows, their schemas, the prose and the version."""
-        digest = hashlib.sha256(f"{self._version} {schemas.digest()} {prose.version()} {place}".encode())
+        """Of all that the document is made of: its rows, their schemas, the prose, and the program that writes it."""
+        made_by = f"{__version__} {self._version} {schemas.digest()} {prose.version()} {place}"
+        digest = hashlib.sha256(made_by.encode())
         for resource, served in self._rows[place]:
             told = (resource.plural, resource.kind, resource.namespaced, resource.verbs, resource.subresources, served.schema)
-            digest.update(repr(told).encode() + _json(self._extra.get(served.schema)))
+            digest.update(repr((*told, self._extra.get(served.schema))).encode())
         return digest.hexdigest().upper()
 
     def _keep(self, name: str, build: Callable[[], bytes]) -> bytes:

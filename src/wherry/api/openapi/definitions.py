@@ -22,6 +22,8 @@ _MARKS = {
     "patchMergeKey": "x-kubernetes-patch-merge-key",
 }
 _OWN_V2: dict[str, Document] = {
+    "any": {"type": "object"},  # but for apiextensions' JSON, which may be anything
+    "bytes": {"type": "string", "format": "byte"},
     "quantity": {"type": "string"},
     "time": {"type": "string", "format": "date-time"},
     "micro-time": {"type": "string", "format": "date-time"},
@@ -73,10 +75,8 @@ class Definitions:
     def _object(self, name: str, facts: Document, prose: Prose) -> Document:
         written: Document = {"description": prose.text} if prose.text else {}
         kind = facts["type"]
-        if kind == "any":
-            return written if ".JSON" in name else {**written, "type": "object"}
         if kind in self._own:
-            return {**written, **self._own[kind]}
+            return written if ".JSON" in name else {**written, **self._own[kind]}
         written["type"] = "object"
         if "fields" in facts:
             written["properties"] = {
@@ -107,8 +107,8 @@ class Definitions:
             return {**written, "allOf": [reference]} if written and self._prefix == V3 else {**written, **reference}
         if kind == "map":
             return {**written, "type": "object", "additionalProperties": self._node(facts["values"])}
-        if kind == "bytes":
-            return {**written, "type": "string", "format": "byte"}
+        if kind in self._own:
+            return {**written, **self._own[kind]}
         written["type"] = kind
         if "format" in facts:
             written["format"] = facts["format"]

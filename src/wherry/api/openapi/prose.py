@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 PACKAGE = "lightkube-models"
-WIDTH = 80  # the docstrings' lines are wrapped here
+WIDTH = 78  # the docstrings' lines are wrapped here
 _FIELD = "* **"
 
 
@@ -95,7 +95,7 @@ def _flow(lines: list[str]) -> str:
             text = line.strip()
         elif line[0] in "\t -*" or last[:1] in ("\t", "-", "*"):
             text += "\n" + line
-        elif len(last) + 1 + len(words[0]) < WIDTH:
+        elif len(last) + 1 + len(words[0]) <= WIDTH:
             text += "\n\n" + line
         else:
             text += " " + line
