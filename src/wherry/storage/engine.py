@@ -37,11 +37,14 @@ class Write:
 
     `epoch` counts failed commits: once a commit failed, everything staged before that was known may rest on
     it, and fails too.  `needs_value` marks a deletion whose last value the engine fills into `change`.
+    `answer` is the caller's, who may cancel it; the write goes on, and `settled` and `error` tell what became of it.
     """
 
     change: Change
     epoch: int
-    done: asyncio.Future[Entry]
+    answer: asyncio.Future[Entry]
+    settled: bool = False
+    error: StorageError | None = None
     expires: float | None = None
     needs_value: bool = False
 

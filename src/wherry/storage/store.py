@@ -99,8 +99,10 @@ class Store:
 
     async def settle(self, key: str) -> None:
         write = self._pending.get(key)
-        if write is not None:
-            await asyncio.shield(write.done)
+        while write is not None and not write.settled:
+            await self._hub.turn()
+        if write is not None and write.error is not None:
+            raise _again(write.error)
 
     def _newest(self, key: str) -> Head | None:
         write = self._pending.get(key)
@@ -121,27 +123,22 @@ class Store:
         """Whether what `_newest` told is durable.  An answer that rests on a staged write waits for it, and a
         write that failed decides nothing: then the caller looks again."""
         write = self._pending.get(key)
-        if write is None:
-            return True
-        try:
-            await asyncio.shield(write.done)
-        except StorageError:
-            return False
-        return True
+        while write is not None and not write.settled:
+            await self._hub.turn()
+        return write is None or write.error is None
 
     async def _stage(self, change: Change, ttl: float | None, needs_value: bool = False) -> Entry:
         self._check_open()
         if ttl is not None and ttl <= 0:
             raise ValueError(f"a ttl of {ttl} seconds")
         expires = None if ttl is None else self._clock.time() + ttl
-        write = Write(change, self._epoch, self._loop.create_future(), expires, needs_value)
+        write = Write(change, self._epoch, self._loop.create_future(), expires=expires, needs_value=needs_value)
         self._newest_revision = change.revision
         self._pending[change.key] = write
         if not self._staged:
             self._loop.call_soon(self._submit)
         self._staged.append(write)
-        # shielded: a caller that is cancelled never takes the write back
-        return await asyncio.shield(write.done)
+        return await write.answer
 
     def _submit(self) -> None:
         if self._staged:
@@ -164,7 +161,9 @@ class Store:
         self._revision = writes[-1].change.revision
         self._hub.publish([write.change for write in writes])
         for write in writes:
-            write.done.set_result(write.change.entry)
+            write.settled = True
+            if not write.answer.done():
+                write.answer.set_result(write.change.entry)
 
     def failed(self, writes: Sequence[Write], error: StorageError) -> None:
         failed = max(write.epoch for write in writes)
@@ -172,8 +171,9 @@ class Store:
             self._epoch = failed + 1
             self._pending.clear()
         for write in writes:
-            write.done.set_exception(type(error)(*error.args))  # one each: a raised exception keeps its traceback
-            write.done.exception()  # a caller that was cancelled does not ask
+            write.settled, write.error = True, error
+            if not write.answer.done():
+                write.answer.set_exception(_again(error))
         self._hub.signal()
 
     # Reading
@@ -252,3 +252,8 @@ class Store:
         self._submit()
         await self._engine.close()
         self._hub.close()
+
+
+def _again(error: StorageError) -> StorageError:
+    """A copy for one more caller: an exception that is raised collects its traceback."""
+    return type(error)(*error.args)

@@ -84,9 +84,7 @@ class StorageMachine(RuleBasedStateMachine):
             return self.storage.update(key, value, revision)
         return self.storage.delete(key, revision)
 
-    @rule(
-        writes=st.lists(st.tuples(st.sampled_from(["create", "update", "delete"]), names, bodies, st.integers(0, 3)), max_size=6)
-    )
+    @rule(writes=st.lists(st.tuples(st.sampled_from(["create", "update", "delete"]), names, bodies, st.integers(0, 3)), max_size=6))
     def write_together(self, writes: list[tuple[str, str, bytes, int]]) -> None:
         """Writers in one turn of the loop: what each is told is what they would be told one after the other."""
         steps, expected = [], []

@@ -265,7 +265,8 @@ class StorageSuite:
         a = await storage.create(A, b"1")
         await storage.update(A, b"2", a.revision)
         for _ in range(5):
-            await storage.get(A)  # meanwhile the idle one reads up
+            await storage.get(A)
+            await asyncio.sleep(0)  # meanwhile the idle one reads up
         await storage.compact(storage.revision)
         with pytest.raises(Compacted):
             await anext(slow)
@@ -361,9 +362,7 @@ class StorageSuite:
         assert values((await storage.list(PODS)).entries) == {C: b""}
 
     @pytest.mark.parametrize(("ttl", "left"), [(100.0, []), (None, [A])], ids=["with a new ttl", "without"])
-    async def test_an_update_replaces_the_ttl(
-        self, storage: Storage, clock: FakeClock, ttl: float | None, left: list[str]
-    ) -> None:
+    async def test_an_update_replaces_the_ttl(self, storage: Storage, clock: FakeClock, ttl: float | None, left: list[str]) -> None:
         entry = await storage.create(A, b"1", ttl=60)
         await clock.advance(50)
         await storage.update(A, b"2", entry.revision, ttl=ttl)

@@ -62,9 +62,7 @@ class World:
     def watch(self, revision: int | None = None, namespace: str = "", field: tuple[str, str] | None = None) -> list[WatchEvent]:
         """Events as they come."""
         events: list[WatchEvent] = []
-        self.cacher.subscribe(
-            self.cacher.revision if revision is None else revision, namespace, events.extend, self.on_dropped, field
-        )
+        self.cacher.subscribe(self.cacher.revision if revision is None else revision, namespace, events.extend, self.on_dropped, field)
         return events
 
     def on_dropped(self) -> None:
@@ -151,9 +149,7 @@ LISTS: dict[str, tuple[str, str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("namespace", "labels", "fields", "expected"), LISTS.values(), ids=LISTS)
-async def test_lists_look_only_at_what_may_match(
-    world: World, namespace: str, labels: str, fields: str, expected: list[str]
-) -> None:
+async def test_lists_look_only_at_what_may_match(world: World, namespace: str, labels: str, fields: str, expected: list[str]) -> None:
     await world.create("y", "b", "n1")
     await world.create("x", "a", "n1", app="web", tier="front")
     await world.create("z", "a-b", "", app="web")

@@ -14,7 +14,7 @@ from storage_model import StorageMachine
 from storage_suite import PODS, A, B, C, StorageSuite, take, told, values
 
 from wherry.storage.interface import Compacted, Storage, StorageError, StorageFull, StorageLocked
-from wherry.storage.sqlite import SQLiteStorage
+from wherry.storage.sqlite import SQLiteStorage, compaction
 from wherry.util.clock import FakeClock
 
 
@@ -102,6 +102,22 @@ async def test_compaction_that_a_crash_cut_short_is_finished_by_the_next(path: P
     connection.close()
 
 
+async def test_writers_get_their_turn_between_steps_of_compaction(storage: SQLiteStorage) -> None:
+    entry = await storage.create(A, b"")
+    for _ in range(20):
+        for n in range(200):
+            change = asyncio.ensure_future(storage.update(A, b"%d" % n, entry.revision + n))
+            await asyncio.sleep(0)
+        entry = await change
+    steps = storage.revision // compaction.STEP
+    compacting = asyncio.ensure_future(storage.compact(storage.revision))
+    written = 0
+    while not compacting.done():
+        await storage.create(f"{PODS}other/{written}", b"")
+        written += 1
+    assert written >= steps / 2
+
+
 async def test_a_ttl_survives_a_restart(path: Path, clock: FakeClock) -> None:
     async with await SQLiteStorage.open(path, clock) as storage:
         await storage.create(A, b"", ttl=60)
@@ -147,9 +163,7 @@ class Trigger:
 
     def __init__(self, path: Path) -> None:
         connection = sqlite3.connect(path)
-        connection.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON log WHEN new.value = x'626164' BEGIN SELECT raise(ABORT, 'no'); END"
-        )
+        connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON log WHEN new.value = x'626164' BEGIN SELECT raise(ABORT, 'no'); END")
         connection.close()
 
 

@@ -16,6 +16,7 @@ from wherry.storage.interface import StorageError
 
 APPLICATION_ID = 0x77687279  # "whry"
 VERSION = 1
+WAL_BYTES = 16 << 20  # what is left of a log that grew while a long read kept it from starting anew
 
 TABLES = f"""
 CREATE TABLE log (
@@ -52,6 +53,7 @@ def connect(path: Path) -> sqlite3.Connection:
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # WAL: a commit returns when its frames are synced
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer's thread does it after answering
         if not connection.execute("PRAGMA user_version").fetchone()[0]:
             connection.executescript(f"BEGIN;{TABLES}COMMIT;")

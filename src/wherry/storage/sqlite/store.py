@@ -30,7 +30,10 @@ class SQLiteStorage(Store):
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
-        """Make or open the file at `path`.  Raises StorageLocked, and StorageError for a file that is none of ours."""
+        """Make or open the file at `path`, whose folder must be there.
+
+        Raises StorageLocked, OSError, and StorageError for a file that is none of ours.
+        """
         store = cls(clock)
         engine, loaded = await asyncio.to_thread(_open, path, store, asyncio.get_running_loop())
         engine.start()

@@ -28,6 +28,7 @@ ROWS = 32  # of one INSERT statement; each number of rows is a prepared statemen
 CHECKPOINT_BYTES = 4 << 20  # written to the WAL before it is copied into the file (an estimate)
 PAGES_OF_A_COMMIT = 3 * 4096  # the table's and the index's that every commit writes anew
 BESIDE_A_VALUE = 1024
+PAGES_OF_A_JOB = 1 << 20  # a step of compaction changes some hundred pages
 
 INSERT = "INSERT INTO log (revision, key, value, create_revision, previous_revision, expires) VALUES "
 VALUES = "SELECT revision, value FROM log WHERE revision IN (SELECT value FROM json_each(?))"
@@ -150,6 +151,7 @@ class Writer:
             self._roll_back()
             self._tell(job.done.set_exception, _failure(error))
         else:
+            self._in_wal += PAGES_OF_A_JOB
             self._tell(job.done.set_result, result)
 
     def _checkpoint(self) -> None:
