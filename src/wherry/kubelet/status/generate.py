@@ -40,6 +40,7 @@ class StatusInputs:
     startup: ProbeState = _unprobed
     messages: Mapping[str, str] = field(default_factory=dict)  # container id -> termination message
     forced: tuple[str, str, str] | None = None  # (phase, reason, message), as for activeDeadlineSeconds
+    terminal: bool = False  # the Pod is being ended: nothing of it will start again
 
 
 def generate_status(pod: core_v1.Pod, state: PodState, old: Json, inputs: StatusInputs) -> Json:
@@ -49,7 +50,7 @@ def generate_status(pod: core_v1.Pod, state: PodState, old: Json, inputs: Status
     ephemeral = _statuses(pod, pod.spec.ephemeral_containers, state, old.get("ephemeralContainerStatuses", []), inputs)
     for statuses, containers, are_init in ((init, pod.spec.init_containers, True), (regular, pod.spec.containers, False)):
         _add_readiness(statuses, containers, inputs, are_init)
-    phase = pod_phase(pod, init, regular)
+    phase = pod_phase(pod, init, regular, inputs.terminal)
     status: Json = {"phase": phase}
     if is_terminal(old.get("phase", "")):
         status["phase"] = old["phase"]  # a Pod that ended stays ended
@@ -229,8 +230,11 @@ def _add_readiness(statuses: Sequence[Json], containers: Sequence[Container], in
 # Phase -----------------------------------------------------------------------------------------
 
 
-def pod_phase(pod: core_v1.Pod, init: Sequence[Json], regular: Sequence[Json]) -> str:
-    """https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"""
+def pod_phase(pod: core_v1.Pod, init: Sequence[Json], regular: Sequence[Json], terminal: bool = False) -> str:
+    """https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
+
+    A `terminal` Pod restarts nothing, whatever its policy.
+    """
     pending_init, failed_init = _init_progress(pod, init, regular)
     waiting = running = stopped = succeeded = unknown = 0
     will_restart = False
@@ -257,7 +261,7 @@ def pod_phase(pod: core_v1.Pod, init: Sequence[Json], regular: Sequence[Json]) -
     if running and not unknown:
         return "Running"
     if stopped and not unknown:
-        if will_restart:
+        if will_restart and not terminal:
             return "Running"
         if succeeded == stopped:
             # A sidecar that still runs keeps the Pod from having ended.
@@ -296,6 +300,26 @@ def _init_progress(pod: core_v1.Pod, init: Sequence[Json], regular: Sequence[Jso
             else:
                 pending = True
     return pending and not failed, failed
+
+
+def finish(status: Json) -> Json:
+    """The last status of a Pod that was ended: a phase that is terminal, and no container that seems to go on."""
+    finished = {**status}
+    for name in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        if name in status:
+            finished[name] = [_ended(each, init=name.startswith("init")) for each in status[name]]
+    if not is_terminal(status["phase"]):
+        finished["phase"] = "Failed"
+    return finished
+
+
+def _ended(status: Json, *, init: bool) -> Json:
+    """Nobody can tell how a container ended that the runtime does not know; one that never began to initialize stays so."""
+    if "terminated" in status["state"] or (init and "waiting" in status["state"]):
+        return status
+    if status["state"].get("waiting", {}).get("reason") == "PodInitializing":
+        return status
+    return {**status, "state": {"terminated": _LOST}}
 
 
 def merge_times(new: Json, old: Json, now: str) -> Json:

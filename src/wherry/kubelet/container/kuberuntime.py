@@ -1,0 +1,291 @@
+"""Carries out a Pod's plan on the runtime: kill, make the sandbox, start what is due.
+
+The thin executor beside `plan`; upstream's kubeGenericRuntimeManager.  What went wrong with a container is
+kept by name, so that the status can say what it waits for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wherry.api.types import core_v1
+from wherry.kubelet.backoff import Backoff
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.container.kill import Killer
+from wherry.kubelet.container.makeconfig import ConfigError, ContainerInputs, container_config, log_directory, sandbox_config
+from wherry.kubelet.container.plan import PodActions, compute_pod_actions
+from wherry.kubelet.container.state import PodState
+from wherry.kubelet.env import EnvError, EnvSources, GetConfigMap, GetSecret, make_environment
+from wherry.kubelet.events import Events
+from wherry.kubelet.hosts import Resolver, parse_resolv_conf
+from wherry.kubelet.image_manager import ImageError, ImageManager
+from wherry.kubelet.interrupt import Interrupt
+from wherry.kubelet.lifecycle import HookError, run_hook
+from wherry.kubelet.pleg import PodCache
+from wherry.kubelet.podutil import Container, full_name
+from wherry.kubelet.prober.results import Results
+from wherry.runtime.interface import ContainerState, ContainerStatus, Runtime, RuntimeFault
+from wherry.util.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """A container could not be started.  `reason` is what it then waits for."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason, self.message = reason, message
+
+
+class SandboxError(Exception):
+    """A Pod's sandbox could not be made."""
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a sync of a Pod's containers came to.  `retry_in`: seconds until back-off allows another start."""
+
+    failed: bool = False
+    retry_in: float | None = None
+
+
+@dataclass(slots=True)
+class KubeRuntime:
+    """One a kubelet."""
+
+    runtime: Runtime
+    cache: PodCache
+    images: ImageManager
+    killer: Killer
+    events: Events
+    clock: Clock
+    config: KubeletConfig
+    backoff: Backoff
+    get_config_map: GetConfigMap
+    get_secret: GetSecret
+    services: Callable[[], Iterable[core_v1.Service]]
+    allocatable: Callable[[], dict[str, str]]
+    memory_capacity: int
+    liveness: Results
+    startup: Results
+    on_sandbox: Callable[[core_v1.Pod], None]
+    reasons: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # uid -> container -> (reason, message)
+
+    # The plan, carried out ---------------------------------------------------------------------
+
+    async def sync_pod(self, pod: core_v1.Pod, state: PodState, volumes: dict[str, Path], interrupt: Interrupt) -> SyncResult:
+        """Bring the Pod's containers nearer to its spec.  Raises SandboxError, RuntimeFault, Interrupted."""
+        actions = compute_pod_actions(pod, state, self.liveness.get, self.startup.get)
+        result = SyncResult()
+        if actions.kill_pod:
+            await self.kill_pod(pod, state)
+        else:
+            for kill in actions.containers_to_kill:
+                status = next(c for c in state.containers if c.id == kill.container_id)
+                await self.killer.kill(pod, status, kill.message, kill.reason)
+                await self.cache.observe_container(kill.container_id)
+        sandbox_id = actions.sandbox_id
+        if actions.create_sandbox:
+            interrupt.check()
+            sandbox_id = await self._create_sandbox(pod, actions, state)
+        if not (actions.ephemeral_containers_to_start or actions.init_containers_to_start or actions.containers_to_start):
+            return result
+        await self._start_all(pod, state, actions, sandbox_id, volumes, interrupt, result)
+        return result
+
+    async def _start_all(
+        self, pod: core_v1.Pod, state: PodState, actions: PodActions, sandbox_id: str, volumes: dict[str, Path],
+        interrupt: Interrupt, result: SyncResult,
+    ) -> None:
+        groups: Sequence[tuple[Sequence[Container], list[int]]] = (
+            (pod.spec.ephemeral_containers, actions.ephemeral_containers_to_start),
+            (pod.spec.init_containers, actions.init_containers_to_start),
+            (pod.spec.containers, actions.containers_to_start),
+        )
+        for containers, indexes in groups:
+            for index in indexes:
+                container = containers[index]
+                interrupt.check()
+                failure = await self._start_one(pod, container, state, sandbox_id, volumes, interrupt, result)
+                # A sidecar that does not start holds up those after it.
+                if failure and containers is pod.spec.init_containers:
+                    return
+
+    async def _start_one(
+        self, pod: core_v1.Pod, container: Container, state: PodState, sandbox_id: str, volumes: dict[str, Path],
+        interrupt: Interrupt, result: SyncResult,
+    ) -> bool:
+        """Start a container unless it must wait; True when it did not start."""
+        reasons = self.reasons.setdefault(pod.metadata.uid, {})
+        try:
+            self._check_backoff(pod, container, state, result)
+            await self._start(pod, container, state, sandbox_id, volumes, interrupt)
+        except StartError as error:
+            reasons[container.name] = (error.reason, error.message)
+            result.failed = result.failed or error.reason != "CrashLoopBackOff"
+            return True
+        reasons.pop(container.name, None)
+        return False
+
+    def _check_backoff(self, pod: core_v1.Pod, container: Container, state: PodState, result: SyncResult) -> None:
+        """Raises StartError while a container that ended may not start again yet."""
+        ended = next((c for c in state.find_all(container.name) if c.state == ContainerState.EXITED), None)
+        if ended is None:
+            return
+        key = f"{pod.metadata.uid}_{container.name}_{container.image}"
+        left = self.backoff.remaining(key, ended.finished_at)
+        if left <= 0:
+            self.backoff.next(key, ended.finished_at)
+            return
+        message = f"Back-off restarting failed container {container.name} in pod {full_name(pod)}"
+        self.events.container(pod, container, "Warning", "BackOff", message)
+        result.retry_in = left if result.retry_in is None else min(left, result.retry_in)
+        delay = f"{self.backoff.get(key):g}s" if self.backoff.get(key) < 60 else _minutes(self.backoff.get(key))
+        told = f"back-off {delay} restarting failed container={container.name} pod={full_name(pod)}"
+        raise StartError("CrashLoopBackOff", told)
+
+    # Sandboxes ---------------------------------------------------------------------------------
+
+    async def _create_sandbox(self, pod: core_v1.Pod, actions: PodActions, state: PodState) -> str:
+        try:
+            resolver = await self.config.offload(self._host_resolver)
+            config = sandbox_config(pod, actions.attempt, self.config, resolver)
+            await self.config.offload(_make_directory, log_directory(pod, self.config))
+            sandbox_id = await self.runtime.run_pod_sandbox(config)
+        except (RuntimeFault, ConfigError, OSError) as error:
+            self.events.pod(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            raise SandboxError(str(error)) from error
+        await self.cache.observe_sandbox(sandbox_id)
+        if state.sandboxes:
+            self.events.pod(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+        self.on_sandbox(pod)
+        return sandbox_id
+
+    def _host_resolver(self) -> Resolver:
+        try:
+            return parse_resolv_conf(self.config.resolv_conf.read_text())
+        except OSError:
+            return Resolver()
+
+    async def kill_pod(self, pod: core_v1.Pod | None, state: PodState) -> None:
+        """Stop every container and then the sandboxes."""
+        await self.killer.kill_all(pod, state)
+        await self.stop_sandboxes(state)
+
+    async def stop_sandboxes(self, state: PodState) -> None:
+        for sandbox in state.sandboxes:
+            await self.runtime.stop_pod_sandbox(sandbox.id)
+        await self.cache.refresh(state.uid)
+
+    async def remove_pod(self, state: PodState) -> None:
+        """Leave nothing of a Pod in the runtime."""
+        for sandbox in state.sandboxes:
+            await self.runtime.remove_pod_sandbox(sandbox.id)
+        await self.cache.refresh(state.uid)
+
+    # Containers --------------------------------------------------------------------------------
+
+    async def _start(
+        self, pod: core_v1.Pod, container: Container, state: PodState, sandbox_id: str, volumes: dict[str, Path],
+        interrupt: Interrupt,
+    ) -> None:
+        """Image, configuration, create, start, hook.  Raises StartError; each failure has its event."""
+        container_id = await self._create(pod, container, state, sandbox_id, volumes, interrupt)
+        await self.cache.observe_container(container_id)
+        self.events.container(pod, container, "Normal", "Created", "Container created")
+        try:
+            await self.runtime.start_container(container_id)
+        except RuntimeFault as fault:
+            await self.cache.observe_container(container_id)
+            raise self._failed(pod, container, fault.reason or "RunContainerError", str(fault)) from fault
+        await self.cache.observe_container(container_id)
+        self.events.container(pod, container, "Normal", "Started", "Container started")
+        await self._remove_older_runs(pod, container)
+        if container.lifecycle is not None and container.lifecycle.post_start is not None:
+            await self._post_start(pod, container, container.lifecycle.post_start, container_id, interrupt)
+
+    def _failed(self, pod: core_v1.Pod, container: Container, reason: str, message: str) -> StartError:
+        self.events.container(pod, container, "Warning", "Failed", f"Error: {message}")
+        return StartError(reason, message)
+
+    async def _create(
+        self, pod: core_v1.Pod, container: Container, state: PodState, sandbox_id: str, volumes: dict[str, Path],
+        interrupt: Interrupt,
+    ) -> str:
+        try:
+            image = await interrupt.run(self.images.ensure(pod, container))
+        except ImageError as error:
+            self.events.container(pod, container, "Warning", "Failed", f"Error: {error.reason}")
+            raise StartError(error.reason, error.message) from error
+        previous = state.find(container.name)
+        pod_ips = self.cache.get(pod.metadata.uid).ips
+        sources = EnvSources(
+            self.get_config_map, self.get_secret, self.services(), self.config.node_ip,
+            pod_ips or ((self.config.node_ip,) if pod.spec.host_network else ()), self.allocatable(),
+        )
+        try:
+            envs = await interrupt.run(make_environment(pod, container, sources))
+            inputs = ContainerInputs(
+                attempt=previous.config.attempt + 1 if previous else 0, image=image, envs=envs, volumes=volumes,
+                pod_ips=pod_ips, memory_capacity=self.memory_capacity,
+            )
+            config = await self.config.offload(container_config, pod, container, inputs, self.config)
+        except (EnvError, ConfigError, OSError) as error:
+            raise self._failed(pod, container, "CreateContainerConfigError", str(error)) from error
+        try:
+            return await self.runtime.create_container(sandbox_id, config)
+        except RuntimeFault as fault:
+            raise self._failed(pod, container, fault.reason or "CreateContainerError", str(fault)) from fault
+
+    async def _post_start(
+        self, pod: core_v1.Pod, container: Container, handler: core_v1.LifecycleHandler, container_id: str, interrupt: Interrupt,
+    ) -> None:
+        ips = self.cache.get(pod.metadata.uid).ips
+        try:
+            await interrupt.run(run_hook(handler, pod, container, container_id, ips[0] if ips else "", self.runtime, self.clock))
+        except HookError as error:
+            self.events.container(pod, container, "Warning", "FailedPostStartHook", "PostStartHook failed")
+            status = await self.runtime.container_status(container_id)
+            await self.killer.kill(pod, status, "FailedPostStartHook", "failedPostStartHook")
+            await self.cache.observe_container(container_id)
+            raise StartError("PostStartHookError", str(error)) from error
+
+    async def _remove_older_runs(self, pod: core_v1.Pod, container: Container) -> None:
+        """Keep the newest run and the one before, whose log `kubectl logs --previous` shows."""
+        for old in self.cache.get(pod.metadata.uid).find_all(container.name)[2:]:
+            await self.remove_run(old)
+
+    async def remove_run(self, status: ContainerStatus) -> None:
+        """Remove an ended container with its log and its termination log."""
+        if status.state != ContainerState.EXITED:
+            return
+        await self.runtime.remove_container(status.id)
+        await self.cache.observe_container(status.id)
+        if status.log_path:
+            await self.config.offload(_unlink, Path(status.log_path))
+
+    def forget(self, uid: str) -> None:
+        """The Pod's object is gone."""
+        self.reasons.pop(uid, None)
+        self.backoff.forget(f"{uid}_")
+        self.images.forget(uid)
+
+
+def _minutes(seconds: float) -> str:
+    """As Go prints a duration: `2m40s`."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s"
+
+
+def _make_directory(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    for rotated in path.parent.glob(path.name + ".*"):
+        rotated.unlink(missing_ok=True)

@@ -1,0 +1,234 @@
+"""`Kubelet`: puts the node agent's parts together and owns their tasks.
+
+Cancel `run` to stop; containers run on, and the next kubelet takes them over as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from wherry.api.types import core_v1
+from wherry.client import Client
+from wherry.client.informer import Handler, SharedInformerFactory
+from wherry.client.recorder import EventRecorder
+from wherry.kubelet.backoff import Backoff
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.container.kill import Killer
+from wherry.kubelet.container.kuberuntime import KubeRuntime
+from wherry.kubelet.events import Events
+from wherry.kubelet.image_manager import ImageManager
+from wherry.kubelet.machine import Machine, read_machine
+from wherry.kubelet.node_status import NodeReporter
+from wherry.kubelet.object_manager import ObjectManager, config_map_references, secret_references
+from wherry.kubelet.pleg import PodCache, names_of
+from wherry.kubelet.pod_sync import PodSync, change_waiter
+from wherry.kubelet.pod_workers import PodWorkers
+from wherry.kubelet.prober.manager import ProbeManager
+from wherry.kubelet.prober.probe import Prober
+from wherry.kubelet.prober.results import Result
+from wherry.kubelet.prober.worker import PodView
+from wherry.kubelet.status.manager import StatusManager
+from wherry.kubelet.token_manager import TokenManager
+from wherry.kubelet.volumes.manager import VolumeManager, Waiter
+from wherry.kubelet.volumes.plugin import Mounter, NoMounter, RealMounter, VolumeContext
+from wherry.runtime.interface import Runtime, RuntimeFault
+from wherry.util.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Kubelet:
+    """One node.  `shared` may give informers of Services that several kubelets in a process use together."""
+
+    def __init__(
+        self, config: KubeletConfig, client: Client, runtime: Runtime, clock: Clock, *, machine: Machine | None = None,
+        mounter: Mounter | None = None, shared: SharedInformerFactory | None = None, recorder: EventRecorder | None = None,
+    ) -> None:
+        self.config, self.client, self.runtime, self.clock = config, client, runtime, clock
+        self.machine = machine or read_machine(config.root_dir)
+        self.recorder = recorder or EventRecorder(client, clock, "kubelet", config.node_name)
+        self.events = Events(self.recorder, config.node_name)
+        self._informers = SharedInformerFactory(client, clock)
+        self._services = (shared or self._informers).informer(core_v1.Service)
+        self._pods = self._informers.informer(core_v1.Pod, field_selector=f"spec.nodeName={config.node_name}")
+        self._by_uid: dict[str, core_v1.Pod] = {}
+        self._changed: dict[str, asyncio.Event] = {}
+        self._listed = asyncio.Event()  # the runtime's containers are known
+        self._remains: asyncio.Queue[tuple[core_v1.Pod | None, str]] = asyncio.Queue()
+        self._last_objects: dict[str, core_v1.Pod] = {}
+        self.cache = PodCache(runtime, clock, self._kick)
+        self.statuses = StatusManager(client, clock, self._by_uid.get)
+        self.probes = ProbeManager(Prober(runtime, self.events), clock, self._view, self._probe_changed)
+        self.config_maps = ObjectManager(self._informers, core_v1.ConfigMap, config_map_references, self._kick)
+        self.secrets = ObjectManager(self._informers, core_v1.Secret, secret_references, self._kick)
+        self.node = NodeReporter(config, client, runtime, clock, self.machine, self.events)
+        self.tokens = TokenManager(client, clock)
+        self.volumes = VolumeManager(self._volume_context(mounter or _mounter()), self.events, clock)
+        self.kuberuntime = self._make_kuberuntime()
+        self._sync: PodSync | None = None
+        self.workers: PodWorkers | None = None
+
+    def _volume_context(self, mounter: Mounter) -> VolumeContext:
+        return VolumeContext(
+            pods_dir=self.config.root_dir / "pods", get_config_map=self.config_maps.get, get_secret=self.secrets.get,
+            get_token=self.tokens.get, pod_ips=lambda uid: self.cache.get(uid).ips, host_ip=self.config.node_ip,
+            allocatable=self.node.capacity, mounter=mounter, offload=self.config.offload, now=self.clock.time,
+        )
+
+    def _make_kuberuntime(self) -> KubeRuntime:
+        config = self.config
+        image_backoff = Backoff(self.clock, config.image_backoff_initial, config.image_backoff_max)
+        return KubeRuntime(
+            runtime=self.runtime, cache=self.cache, killer=Killer(self.runtime, self.events, self.clock), events=self.events,
+            images=ImageManager(
+                self.runtime, self.events, self.clock, self.secrets.get, image_backoff, config.max_parallel_image_pulls,
+            ),
+            clock=self.clock, config=config, backoff=Backoff(self.clock, 10.0, config.max_container_restart_period),
+            get_config_map=self.config_maps.get, get_secret=self.secrets.get, services=self._all_services,
+            allocatable=self.node.capacity, memory_capacity=self.machine.memory,
+            liveness=self.probes.results["Liveness"], startup=self.probes.results["Startup"], on_sandbox=self.statuses.sandbox_ready,
+        )
+
+    def _all_services(self) -> Iterable[core_v1.Service]:
+        return self._services.store
+
+    # Running -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Register the node and look after its Pods until cancelled."""
+        runtime_name, _ = await self.runtime.version()
+        self._sync = PodSync(
+            config=self.config, clock=self.clock, cache=self.cache, kuberuntime=self.kuberuntime, statuses=self.statuses,
+            volumes=self.volumes, probes=self.probes, config_maps=self.config_maps, secrets=self.secrets, tokens=self.tokens,
+            events=self.events, runtime_name=runtime_name, wait_for_change=self._waiter,
+        )
+        self.workers = PodWorkers(
+            self._sync, self.clock, retry=self.config.retry_period, resync=self.config.sync_frequency, on_finished=self._finished,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._spawn(group, self.recorder.run(), "events")
+                self._spawn(group, self._informers.run(), "informers")
+                self._spawn(group, self.cache.run(self._listed.set), "pleg")
+                self._spawn(group, self._remove_remains(), "remains")
+                self.events.node("Normal", "Starting", "Starting kubelet.")
+                await self.node.register()
+                self._spawn(group, self.node.run_status(), "node status")
+                self._spawn(group, self.node.run_lease(), "node lease")
+                await self._listed.wait()
+                await self._services.wait_for_sync()
+                self._pods.add_handler(Handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted))
+                await self._pods.wait_for_sync()
+                await self._remove_orphans()
+        finally:
+            await self.workers.close()
+            await self.probes.close()
+            await self.statuses.close()
+
+    @staticmethod
+    def _spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None], name: str) -> None:
+        group.create_task(work, name=f"kubelet {name}")
+
+    # Pods come, change and go ------------------------------------------------------------------
+
+    def _pod_added(self, pod: core_v1.Pod) -> None:
+        self._by_uid[pod.metadata.uid] = pod
+        if self.workers is not None:
+            self.workers.update(pod)
+
+    def _pod_updated(self, old: core_v1.Pod, pod: core_v1.Pod) -> None:
+        self._by_uid[pod.metadata.uid] = pod
+        self.statuses.reconcile(pod)
+        if self.workers is not None and _concerns_us(old, pod):
+            self.workers.update(pod)
+
+    def _pod_deleted(self, pod: core_v1.Pod) -> None:
+        self._by_uid.pop(pod.metadata.uid, None)
+        self._last_objects[pod.metadata.uid] = pod
+        if self.workers is not None:
+            self.workers.remove(pod)
+
+    async def _remove_orphans(self) -> None:
+        """What an earlier kubelet left of Pods that are gone by now."""
+        assert self.workers is not None
+        for uid in self.cache.uids() - self._by_uid.keys():
+            namespace, name = names_of(self.cache.get(uid).sandboxes)
+            log.info("pod %s/%s (%s) is not in the API any more: stopping what runs of it", namespace, name, uid)
+            self.workers.remove_orphan(uid, f"{namespace}/{name}")
+        for uid in self.volumes.on_disk() - self._by_uid.keys() - self.cache.uids():
+            await self.volumes.unmount(uid)
+
+    def _finished(self, uid: str) -> None:
+        self._changed.pop(uid, None)
+        self._remains.put_nowait((self._last_objects.pop(uid, None), uid))
+
+    async def _remove_remains(self) -> None:
+        """Take away what is left of Pods that are gone, one after the other and out of everyone's way."""
+        while True:
+            pod, uid = await self._remains.get()
+            assert self._sync is not None
+            try:
+                await self._sync.remove_remains(pod, uid)
+            except (RuntimeFault, OSError):
+                log.exception("cannot remove what is left of pod %s", uid)
+
+    # Something happened on the node ------------------------------------------------------------
+
+    def _kick(self, uid: str) -> None:
+        self._changed.setdefault(uid, asyncio.Event()).set()
+        if self.workers is not None:
+            self.workers.kick(uid)
+
+    def _waiter(self, uid: str) -> Waiter:
+        """Waits for a while, or until something that the Pod uses changed."""
+
+        async def changed() -> None:
+            event = self._changed.setdefault(uid, asyncio.Event())
+            event.clear()
+            await event.wait()
+
+        return change_waiter(self.clock, changed)
+
+    def _view(self, uid: str) -> PodView | None:
+        pod, status = self._by_uid.get(uid), self.statuses.peek(uid)
+        return PodView(pod, status) if pod is not None and status is not None else None
+
+    def _probe_changed(self, kind: str, container_id: str, uid: str, result: Result) -> None:
+        if kind == "Readiness":
+            self.statuses.set_readiness(uid, container_id, result == Result.SUCCESS)
+        elif kind == "Startup":
+            self.statuses.set_started(uid, container_id, result == Result.SUCCESS)
+        if kind != "Liveness" or result == Result.FAILURE:
+            self._kick(uid)
+
+    def pod(self, namespace: str, name: str) -> core_v1.Pod | None:
+        """The Pod of that name on this node."""
+        return self._pods.store.get(name, namespace)
+
+    def pods(self) -> list[core_v1.Pod]:
+        return list(self._by_uid.values())
+
+
+def _concerns_us(old: core_v1.Pod, new: core_v1.Pod) -> bool:
+    """Whether an update is more than our own status come back."""
+    before, after = old.metadata, new.metadata
+    return (
+        old.spec != new.spec or before.deletion_timestamp != after.deletion_timestamp or before.labels != after.labels
+        or before.deletion_grace_period_seconds != after.deletion_grace_period_seconds
+        or before.annotations != after.annotations or before.generation != after.generation
+        or _gates(old) != _gates(new)
+    )
+
+
+def _gates(pod: core_v1.Pod) -> list[tuple[str, str]]:
+    wanted = {gate.condition_type for gate in pod.spec.readiness_gates}
+    return [(each.type, each.status) for each in pod.status.conditions if each.type in wanted]
+
+
+def _mounter() -> Mounter:
+    import os
+
+    return RealMounter() if os.geteuid() == 0 else NoMounter()

@@ -1,0 +1,192 @@
+"""What one round of a Pod does: tell its status, ready its volumes, act on its containers; and how it ends.
+
+Upstream's SyncPod, SyncTerminatingPod and SyncTerminatedPod.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wherry.api.types import core_v1
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.container.kill import Grace
+from wherry.kubelet.container.kuberuntime import KubeRuntime, SandboxError
+from wherry.kubelet.container.makeconfig import log_directory
+from wherry.kubelet.container.state import PodState
+from wherry.kubelet.container.termination import termination_message
+from wherry.kubelet.events import Events
+from wherry.kubelet.interrupt import Interrupt
+from wherry.kubelet.object_manager import ObjectManager
+from wherry.kubelet.pleg import PodCache
+from wherry.kubelet.pod_workers import Outcome
+from wherry.kubelet.podutil import is_terminal
+from wherry.kubelet.prober.manager import ProbeManager
+from wherry.kubelet.status.conditions import Json
+from wherry.kubelet.status.generate import StatusInputs, finish, generate_status
+from wherry.kubelet.status.manager import StatusManager
+from wherry.kubelet.token_manager import TokenManager
+from wherry.kubelet.volumes.manager import VolumeManager, Waiter
+from wherry.kubelet.volumes.plugin import VolumeError
+from wherry.runtime.interface import ContainerState, RuntimeFault
+from wherry.util.clock import Clock, parse_rfc3339, wait_until
+
+log = logging.getLogger(__name__)
+
+# After a new failure the Pod is looked at again at once, so that its status says why it waits.
+TELL_AGAIN = 1.0
+_DEADLINE = ("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+@dataclass(slots=True)
+class PodSync:
+    """The kubelet's `PodSyncer`."""
+
+    config: KubeletConfig
+    clock: Clock
+    cache: PodCache
+    kuberuntime: KubeRuntime
+    statuses: StatusManager
+    volumes: VolumeManager
+    probes: ProbeManager
+    config_maps: ObjectManager[core_v1.ConfigMap]
+    secrets: ObjectManager[core_v1.Secret]
+    tokens: TokenManager
+    events: Events
+    runtime_name: str
+    wait_for_change: Callable[[str], Waiter]
+    ready: dict[str, frozenset[str]] = field(default_factory=dict)  # uid -> containers that ran at the last round
+    expired: set[str] = field(default_factory=set)  # Pods whose activeDeadlineSeconds is over
+
+    # Running -----------------------------------------------------------------------------------
+
+    async def sync_pod(self, pod: core_v1.Pod, interrupt: Interrupt) -> Outcome:
+        uid = pod.metadata.uid
+        state = await self.cache.refresh(uid)
+        status = await self._status(pod, state)
+        self.statuses.update(pod, status, could_run=True)
+        if is_terminal(status["phase"]):
+            return Outcome(terminal=True)
+        self._trigger_probes(uid, state)
+        self.config_maps.register(pod)
+        self.secrets.register(pod)
+        before = dict(self.kuberuntime.reasons.get(uid, {}))
+        try:
+            paths = await interrupt.run(self.volumes.mount(pod, self.wait_for_change(uid)))
+            self.probes.add_pod(pod)
+            result = await self.kuberuntime.sync_pod(pod, state, paths, interrupt)
+        except (VolumeError, SandboxError, RuntimeFault) as error:
+            log.info("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
+            return Outcome(retry_in=self.config.retry_period)
+        if dict(self.kuberuntime.reasons.get(uid, {})) != before:
+            return Outcome(retry_in=TELL_AGAIN, exact=True)
+        return self._next_look(pod, result.retry_in, result.failed)
+
+    def _next_look(self, pod: core_v1.Pod, backoff: float | None, failed: bool) -> Outcome:
+        """The earliest of: back-off's end, the retry of a failure, the Pod's deadline, its token's renewal."""
+        times = [] if backoff is None else [backoff]
+        left = self._deadline_in(pod)
+        if left is not None:
+            times.append(max(0.0, left))
+        refresh = self.tokens.refresh_at(pod.metadata.uid)
+        if refresh is not None:
+            times.append(max(1.0, refresh - self.clock.time()))
+        spread = self.config.retry_period if failed else self.config.sync_frequency
+        if times and min(times) <= spread:
+            return Outcome(retry_in=min(times), exact=True)
+        return Outcome(retry_in=spread)
+
+    async def _status(self, pod: core_v1.Pod, state: PodState, *, terminal: bool = False) -> Json:
+        old = self.statuses.get(pod)
+        inputs = StatusInputs(
+            host_ip=self.config.node_ip, runtime_name=self.runtime_name,
+            reasons={} if terminal else self.kuberuntime.reasons.get(pod.metadata.uid, {}),
+            readiness=self.probes.results["Readiness"].get, startup=self.probes.results["Startup"].get,
+            messages=await self._messages(state), terminal=terminal,
+        )
+        status = generate_status(pod, state, old, inputs)
+        left = self._deadline_in(pod)
+        if not terminal and left is not None and left <= 0 and not is_terminal(status["phase"]):
+            self.events.pod(pod, "Normal", _DEADLINE[1], _DEADLINE[2])
+            self.expired.add(pod.metadata.uid)
+        if pod.metadata.uid in self.expired:
+            inputs.forced = _DEADLINE
+            status = generate_status(pod, state, old, inputs)
+        return status
+
+    async def _messages(self, state: PodState) -> dict[str, str]:
+        found = {}
+        for each in state.containers:
+            if each.state == ContainerState.EXITED:
+                found[each.id] = await self.config.offload(termination_message, each)
+        return found
+
+    def _deadline_in(self, pod: core_v1.Pod) -> float | None:
+        """Seconds until activeDeadlineSeconds is over; None without one."""
+        started = self.statuses.get(pod).get("startTime")
+        if pod.spec.active_deadline_seconds is None or not started:
+            return None
+        return float(parse_rfc3339(started) + pod.spec.active_deadline_seconds - self.clock.time())
+
+    def _trigger_probes(self, uid: str, state: PodState) -> None:
+        """Readiness is asked as soon as a container runs, not at its probe's next period."""
+        running = frozenset(each.id for each in state.containers if each.state == ContainerState.RUNNING)
+        if running - self.ready.get(uid, frozenset()):
+            self.probes.trigger(uid)
+        self.ready[uid] = running
+
+    # Ending ------------------------------------------------------------------------------------
+
+    async def sync_terminating_pod(self, pod: core_v1.Pod | None, uid: str, grace: Grace) -> None:
+        state = await self.cache.refresh(uid)
+        if pod is not None:
+            self.statuses.update(pod, await self._status(pod, state, terminal=True), could_run=True)
+            self.probes.stop_liveness_and_startup(uid)
+        await self.kuberuntime.killer.kill_all(pod, state, grace)
+        await self.kuberuntime.stop_sandboxes(state)
+        self.probes.remove_pod(uid)
+        self.ready.pop(uid, None)
+
+    async def sync_terminated_pod(self, pod: core_v1.Pod | None, uid: str) -> None:
+        state = await self.cache.refresh(uid)
+        if pod is not None:
+            # Before the volumes go, because termination logs go with them.
+            self.statuses.update(pod, finish(await self._status(pod, state, terminal=True)))
+        await self.volumes.unmount(uid)
+        self.config_maps.unregister(uid)
+        self.secrets.unregister(uid)
+        self.tokens.forget(uid)
+        if pod is not None and pod.metadata.deletion_timestamp:
+            self.statuses.pod_gone(pod)
+
+    async def remove_remains(self, pod: core_v1.Pod | None, uid: str) -> None:
+        """The object is gone: its containers' records and logs go, too."""
+        state = await self.cache.refresh(uid)
+        directories = {each.config.log_directory for each in state.sandboxes if each.config.log_directory}
+        if pod is not None:
+            directories.add(str(log_directory(pod, self.config)))
+        await self.kuberuntime.remove_pod(state)
+        await self.config.offload(_remove_directories, directories)
+        self.kuberuntime.forget(uid)
+        self.statuses.forget(uid)
+        self.expired.discard(uid)
+
+
+def _remove_directories(directories: set[str]) -> None:
+    for directory in directories:
+        shutil.rmtree(Path(directory), ignore_errors=True)
+
+
+def change_waiter(clock: Clock, changed: Callable[[], Awaitable[None]]) -> Waiter:
+    """A sleep that `changed` cuts short."""
+
+    async def wait(seconds: float) -> None:
+        try:
+            await wait_until(clock, clock.monotonic() + seconds, changed())
+        except TimeoutError:
+            return
+
+    return wait
