@@ -14,6 +14,7 @@ from wherry.apimachinery.http import UserInfo
 from wherry.apiserver.admission.chain import default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import GROUP as RBAC_GROUP
 from wherry.apiserver.authorization.rbac import KINDS as RBAC_KINDS
 from wherry.apiserver.authorization.rbac import RBAC
@@ -45,7 +46,7 @@ def install(server: APIServer, options: Options) -> RBAC:
     for kind in RBAC_KINDS:
         cacher = server.store(RBAC_GROUP, kind).cacher
         cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
-    server.authorizers = [rbac]
+    server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher), rbac]
     server.use(default_plugins(server))
     _subresources(server, options)
     _virtuals(server, rbac, tokens)

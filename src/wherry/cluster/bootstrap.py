@@ -1,0 +1,88 @@
+"""What a cluster holds from its first moment: namespaces, the `kubernetes` and `kube-dns` Services, priority
+classes, RBAC's bootstrap policy.  Each `up` makes what is missing and leaves the rest as it is."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from wherry.api.registry import BUILTIN
+from wherry.api.resource import Object
+from wherry.apimachinery.errors import StatusError, is_already_exists
+from wherry.apiserver.authorization.policy import bootstrap_objects
+from wherry.client import Client
+from wherry.client.paths import ResourceInfo
+from wherry.cluster.config import ClusterConfig
+
+log = logging.getLogger(__name__)
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def _named(kind: str, api_version: str, name: str, namespace: str = "", **more: Any) -> Object:
+    meta = {"name": name, **({"namespace": namespace} if namespace else {}), **more.pop("metadata", {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": meta, **more}
+
+
+def objects(config: ClusterConfig) -> list[Object]:
+    """Everything, in the order it is made.  Pure."""
+    found = [_named("Namespace", "v1", name) for name in NAMESPACES]
+    found += [
+        _named("PriorityClass", "scheduling.k8s.io/v1", "system-node-critical", value=2000001000,
+               description="Used for system critical pods that must not be moved from their current node."),
+        _named("PriorityClass", "scheduling.k8s.io/v1", "system-cluster-critical", value=2000000000,
+               description="Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+    ]
+    found += bootstrap_objects()
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    found.append(_named(
+        "Service", "v1", "kubernetes", "default", metadata={"labels": labels},
+        spec={"clusterIP": config.api_service_ip, "ports": [{"name": "https", "port": 443, "targetPort": config.port, "protocol": "TCP"}]},
+    ))
+    if config.fidelity == "real":
+        found += _endpoints("kubernetes", "default", config.bridge_address, [("https", config.port, "TCP")])
+        dns = [("dns", 53, "UDP"), ("dns-tcp", 53, "TCP")]
+        found.append(_named(
+            "Service", "v1", "kube-dns", "kube-system", metadata={"labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}},
+            spec={"clusterIP": config.dns_service_ip, "ports": [{"name": n, "port": p, "protocol": proto} for n, p, proto in dns]},
+        ))
+        found += _endpoints("kube-dns", "kube-system", config.bridge_address, dns)
+    return found
+
+
+def _endpoints(service: str, namespace: str, address: str, ports: list[tuple[str, int, str]]) -> list[Object]:
+    """An EndpointSlice by hand, for a Service without a selector: its server is the host itself."""
+    labels = {"kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": "wherry"}
+    shown = [{"name": n, "port": p, "protocol": proto} for n, p, proto in ports]
+    endpoints = [{"addresses": [address], "conditions": {"ready": True}}]
+    return [
+        _named("EndpointSlice", "discovery.k8s.io/v1", service, namespace, metadata={"labels": labels},
+               addressType="IPv4", ports=shown, endpoints=endpoints),
+        _named("Endpoints", "v1", service, namespace, metadata={"labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+               subsets=[{"addresses": [{"ip": address}], "ports": shown}]),
+    ]
+
+
+async def bootstrap(client: Client, config: ClusterConfig) -> None:
+    """Make what is missing.  Raises StatusError."""
+    for obj in objects(config):
+        group, _, version = obj["apiVersion"].rpartition("/")
+        found = BUILTIN.by_kind(group, version, obj["kind"])
+        assert found is not None, obj["kind"]
+        resource = found[0]
+        info = ResourceInfo(group, version, resource.plural, resource.namespaced)
+        namespace = obj["metadata"].get("namespace", "")
+        try:
+            await client.create_raw(info, obj, namespace)
+        except StatusError as error:
+            if not is_already_exists(error):
+                raise
+            if obj["kind"] in ("EndpointSlice", "Endpoints"):  # the port may be another one than last time
+                await client.raw(
+                    "PATCH", info.path(namespace, obj["metadata"]["name"]), body=_patch(obj), content_type="application/merge-patch+json"
+                )
+
+
+def _patch(obj: Object) -> bytes:
+    return msgspec.json.encode({k: v for k, v in obj.items() if k in ("endpoints", "ports", "subsets")})
