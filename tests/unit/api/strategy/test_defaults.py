@@ -7,22 +7,14 @@ from typing import Any
 
 import pytest
 
-from wherry.api.resource import Strategy
-from wherry.api.strategy.configmap import CONFIG_MAP
-from wherry.api.strategy.event import EVENT
-from wherry.api.strategy.pod import POD
-
 from .recordings import cases, decoded
+from .strategies import STRATEGIES
 
-STRATEGIES: dict[str, Strategy] = {
-    "pods": POD,
-    "configmaps": CONFIG_MAP,
-    "events": EVENT,
-}
 SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "namespace", "generation", "name")
 RECORDED = {
     name: case for name, case in cases("defaults").items()
     if case["response"]["status"] == 201 and case["request"]["path"].rpartition("/")[2] in STRATEGIES
+    and name != "hpa-v1"  # converted first
 }
 
 
@@ -56,6 +48,12 @@ def without_admission(obj: dict[str, Any]) -> dict[str, Any]:
         spec["tolerations"] = own
         if not own:
             del spec["tolerations"]
+    elif obj["kind"] == "Service" and spec.get("clusterIP") != "None":
+        spec.pop("clusterIP", None)  # the allocator's
+        spec.pop("clusterIPs", None)
+    elif obj["kind"] == "Node":
+        del spec["taints"]  # TaintNodesByCondition
+    obj["metadata"].pop("finalizers", None)  # StorageObjectInUseProtection
     return obj
 
 
@@ -72,6 +70,7 @@ def test_what_the_server_accepted_is_valid(name: str) -> None:
     case = copy.deepcopy(RECORDED[name])
     strategy = STRATEGIES[case["request"]["path"].rpartition("/")[2]]
     answer = case["response"]["body"]
+    strategy.default(answer)
     assert strategy.validate(answer) == []
     assert strategy.validate_create(answer) == []
     assert strategy.validate_update(answer, answer) == []
@@ -82,7 +81,6 @@ def test_what_the_server_accepted_is_valid(name: str) -> None:
 def test_defaults_of_an_object_that_has_them_change_nothing(name: str) -> None:
     case = copy.deepcopy(RECORDED[name])
     once = case["response"]["body"]
-    again = decoded(once) | {key: value for key, value in once.items() if value is None}
-    before = decoded(once) | {key: value for key, value in once.items() if value is None}
+    again, before = copy.deepcopy(once), copy.deepcopy(once)
     STRATEGIES[case["request"]["path"].rpartition("/")[2]].default(again)
     assert again == before

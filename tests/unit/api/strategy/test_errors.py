@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .recordings import cases, decoded
-from .test_defaults import STRATEGIES
+from .strategies import STRATEGIES
 
 # Refused by somebody else than a strategy.
 ELSEWHERE = {
