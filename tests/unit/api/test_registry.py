@@ -14,6 +14,7 @@ from wherry.api import registry, schemas, selectable
 from wherry.api.registry import RESOURCES, Registry, by_kind, by_path, full_name, group_of, resource_of, storage_prefix
 from wherry.api.resource import Resource, Version
 from wherry.api.types import apps_v1, autoscaling_v1, core_v1, events_v1, meta_v1
+from wherry.apimachinery.validation import NAME_RULES
 
 # Served in an off-by-default form, or only as a part of another kind.
 NOT_ROWS = {
@@ -35,6 +36,7 @@ def test_every_stable_kind_of_the_published_schema_has_a_row() -> None:
 def test_rows_are_whole(resource: Resource) -> None:
     assert resource.singular
     assert resource.printer is not None
+    assert resource.name_rule in NAME_RULES
     assert len({sub.name for sub in resource.subresources}) == len(resource.subresources)
     for version in resource.versions:
         assert schemas.definition(version.schema).type == "object"
