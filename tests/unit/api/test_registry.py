@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
+import pkgutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wherry.api import registry, schemas, selectable
+from wherry.api import registry, schemas, selectable, strategy
 from wherry.api.registry import RESOURCES, Registry, by_kind, by_path, full_name, group_of, resource_of, storage_prefix
-from wherry.api.resource import Resource, Version
+from wherry.api.resource import Resource, Strategy, Version
 from wherry.api.types import apps_v1, autoscaling_v1, core_v1, events_v1, meta_v1
 from wherry.apimachinery.validation import NAME_RULES
 
@@ -57,6 +59,14 @@ def test_rows_are_whole(resource: Resource) -> None:
 def test_old_versions_come_with_a_warning(resource: Resource) -> None:
     for version in resource.versions:
         assert version.preferred or "unavailable in v1." in version.deprecation
+
+
+def test_every_strategy_is_wired() -> None:
+    modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules(strategy.__path__, f"{strategy.__name__}.")]
+    written = {id(each): name for module in modules for name, each in vars(module).items() if isinstance(each, Strategy)}
+    assert len(written) > 40
+    wired = {id(resource.strategy) for resource in RESOURCES}
+    assert {name for key, name in written.items() if key not in wired} == set()
 
 
 def test_names_are_used_once() -> None:

@@ -8,7 +8,11 @@ from wherry.api import selectable
 from wherry.api.conversion import deployment
 from wherry.api.printers import workloads
 from wherry.api.resource import Object, Resource, Version
-from wherry.api.table.rows import PLAIN, SCALE, STATUS, schema_name, served, status
+from wherry.api.strategy import daemonset as daemonset_strategy
+from wherry.api.strategy import deployment as deployment_strategy
+from wherry.api.strategy import replicaset as replicaset_strategy
+from wherry.api.strategy import statefulset as statefulset_strategy
+from wherry.api.table.rows import SCALE, schema_name, served, status
 
 GROUP = "apps"
 
@@ -23,14 +27,12 @@ def _old_deployment(version: str, group: str | None = None, to_hub: Callable[[Ob
 
 
 CONTROLLER_REVISION = Resource(
-    "controllerrevisions", "ControllerRevision", GROUP, served(GROUP, "ControllerRevision"), strategy=PLAIN,
-    printer=workloads.CONTROLLER_REVISION,
+    "controllerrevisions", "ControllerRevision", GROUP, served(GROUP, "ControllerRevision"),
+    strategy=replicaset_strategy.CONTROLLER_REVISION, printer=workloads.CONTROLLER_REVISION,
 )
 DAEMON_SET = Resource(
     "daemonsets", "DaemonSet", GROUP, served(GROUP, "DaemonSet"), short_names=("ds",), categories=("all",),
-    subresources=(status("DaemonSet"),),
-    printer=workloads.DAEMON_SET,
-    strategy=STATUS,
+    subresources=(status("DaemonSet"),), printer=workloads.DAEMON_SET, strategy=daemonset_strategy.DAEMON_SET,
 )
 DEPLOYMENT = Resource(
     "deployments", "Deployment", GROUP,
@@ -40,21 +42,17 @@ DEPLOYMENT = Resource(
         _old_deployment("v1beta1", to_hub=deployment.apps_v1beta1_to_hub),
         _old_deployment("v1beta1", "extensions", deployment.extensions_to_hub),
     ),
-    short_names=("deploy",), categories=("all",), subresources=(SCALE, status("Deployment")),
-    printer=workloads.DEPLOYMENT,
-    strategy=STATUS,
+    short_names=("deploy",), categories=("all",), subresources=(SCALE, status("Deployment")), printer=workloads.DEPLOYMENT,
+    strategy=deployment_strategy.DEPLOYMENT,
 )
 REPLICA_SET = Resource(
     "replicasets", "ReplicaSet", GROUP, served(GROUP, "ReplicaSet"), short_names=("rs",), categories=("all",),
-    subresources=(SCALE, status("ReplicaSet")), selectable_fields=selectable.REPLICAS,
-    printer=workloads.REPLICA_SET,
-    strategy=STATUS,
+    subresources=(SCALE, status("ReplicaSet")), selectable_fields=selectable.REPLICAS, printer=workloads.REPLICA_SET,
+    strategy=replicaset_strategy.REPLICA_SET,
 )
 STATEFUL_SET = Resource(
     "statefulsets", "StatefulSet", GROUP, served(GROUP, "StatefulSet"), short_names=("sts",), categories=("all",),
-    subresources=(SCALE, status("StatefulSet")),
-    printer=workloads.STATEFUL_SET,
-    strategy=STATUS,
+    subresources=(SCALE, status("StatefulSet")), printer=workloads.STATEFUL_SET, strategy=statefulset_strategy.STATEFUL_SET,
 )
 
 ROWS = (CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET)

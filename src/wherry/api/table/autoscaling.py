@@ -5,7 +5,8 @@ from __future__ import annotations
 from wherry.api.conversion import hpa
 from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
-from wherry.api.table.rows import PLAIN_STATUS, schema_name, status
+from wherry.api.strategy import hpa as hpa_strategy
+from wherry.api.table.rows import schema_name, status
 
 GROUP = "autoscaling"
 KIND = "HorizontalPodAutoscaler"
@@ -21,7 +22,7 @@ HORIZONTAL_POD_AUTOSCALER = Resource(
             " is deprecated in v1.23+, unavailable in v1.26+; use autoscaling/v2 HorizontalPodAutoscaler",
         ),
     ),
-    short_names=("hpa",), categories=("all",), subresources=(status(KIND),), strategy=PLAIN_STATUS,
+    short_names=("hpa",), categories=("all",), subresources=(status(KIND),), strategy=hpa_strategy.HORIZONTAL_POD_AUTOSCALER,
     printer=autoscaling.HORIZONTAL_POD_AUTOSCALER,
 )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from wherry.api import selectable
 from wherry.api.printers import batch
 from wherry.api.resource import Resource, Version
-from wherry.api.table.rows import STATUS, schema_name, served, status
+from wherry.api.strategy import cronjob as cronjob_strategy
+from wherry.api.strategy import job as job_strategy
+from wherry.api.table.rows import schema_name, served, status
 
 GROUP = "batch"
 
@@ -19,15 +21,12 @@ CRON_JOB = Resource(
             deprecation="batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob",
         ),
     ),
-    short_names=("cj",), categories=("all",), subresources=(status("CronJob"),),
-    printer=batch.CRON_JOB,
-    strategy=STATUS,
+    short_names=("cj",), categories=("all",), subresources=(status("CronJob"),), printer=batch.CRON_JOB,
+    strategy=cronjob_strategy.CRON_JOB,
 )
 JOB = Resource(
     "jobs", "Job", GROUP, served(GROUP, "Job"), categories=("all",), subresources=(status("Job"),),
-    selectable_fields=selectable.JOB,
-    printer=batch.JOB,
-    strategy=STATUS,
+    selectable_fields=selectable.JOB, printer=batch.JOB, strategy=job_strategy.JOB,
 )
 
 ROWS = (CRON_JOB, JOB)

@@ -6,8 +6,11 @@ from wherry.api import schemas
 from wherry.api.conversion import ingress
 from wherry.api.printers import networking
 from wherry.api.resource import Resource, Version
+from wherry.api.strategy import endpoints as endpoints_strategy
+from wherry.api.strategy import ingress as ingress_strategy
+from wherry.api.strategy import networkpolicy as networkpolicy_strategy
 from wherry.api.table import old_ingress
-from wherry.api.table.rows import PLAIN, PLAIN_STATUS, STATUS, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, served, status
 
 GROUP = "networking.k8s.io"
 DISCOVERY = "discovery.k8s.io"
@@ -26,30 +29,28 @@ def _old_ingress(group: str, since: str) -> Version:
 
 INGRESS_CLASS = Resource(
     "ingressclasses", "IngressClass", GROUP, served(GROUP, "IngressClass"), namespaced=False, printer=networking.INGRESS_CLASS,
+    strategy=ingress_strategy.INGRESS_CLASS,
 )
 INGRESS = Resource(
     "ingresses", "Ingress", GROUP,
     (*served(GROUP, "Ingress"), _old_ingress(GROUP, "v1.19"), _old_ingress("extensions", "v1.14")),
-    short_names=("ing",), subresources=(status("Ingress"),),
-    printer=networking.INGRESS,
-    strategy=STATUS,
+    short_names=("ing",), subresources=(status("Ingress"),), printer=networking.INGRESS, strategy=ingress_strategy.INGRESS,
 )
 IP_ADDRESS = Resource(
     "ipaddresses", "IPAddress", GROUP, served(GROUP, "IPAddress"), namespaced=False, short_names=("ip",), strategy=PLAIN,
-    name_rule="ip",
-    printer=networking.IP_ADDRESS,
+    name_rule="ip", printer=networking.IP_ADDRESS,
 )
 NETWORK_POLICY = Resource(
     "networkpolicies", "NetworkPolicy", GROUP, served(GROUP, "NetworkPolicy"), short_names=("netpol",),
-    printer=networking.NETWORK_POLICY,
+    printer=networking.NETWORK_POLICY, strategy=networkpolicy_strategy.NETWORK_POLICY,
 )
 SERVICE_CIDR = Resource(
     "servicecidrs", "ServiceCIDR", GROUP, served(GROUP, "ServiceCIDR"), namespaced=False,
-    subresources=(status("ServiceCIDR"),), strategy=PLAIN_STATUS,
-    printer=networking.SERVICE_CIDR,
+    subresources=(status("ServiceCIDR"),), strategy=PLAIN_STATUS, printer=networking.SERVICE_CIDR,
 )
 ENDPOINT_SLICE = Resource(
     "endpointslices", "EndpointSlice", DISCOVERY, served(DISCOVERY, "EndpointSlice"), printer=networking.ENDPOINT_SLICE,
+    strategy=endpoints_strategy.ENDPOINT_SLICE,
 )
 
 ROWS = (INGRESS_CLASS, INGRESS, IP_ADDRESS, NETWORK_POLICY, SERVICE_CIDR, ENDPOINT_SLICE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wherry.api.conversion import pdb
 from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
-from wherry.api.table.rows import STATUS, schema_name, status
+from wherry.api.strategy import pdb as pdb_strategy
+from wherry.api.table.rows import schema_name, status
 
 GROUP = "policy"
 KIND = "PodDisruptionBudget"
@@ -20,9 +21,8 @@ POD_DISRUPTION_BUDGET = Resource(
             " use policy/v1 PodDisruptionBudget",
         ),
     ),
-    short_names=("pdb",), subresources=(status(KIND),),
-    printer=autoscaling.POD_DISRUPTION_BUDGET,
-    strategy=STATUS,
+    short_names=("pdb",), subresources=(status(KIND),), printer=autoscaling.POD_DISRUPTION_BUDGET,
+    strategy=pdb_strategy.POD_DISRUPTION_BUDGET,
 )
 
 ROWS = (POD_DISRUPTION_BUDGET,)

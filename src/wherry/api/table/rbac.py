@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from wherry.api.printers import cluster as printers
-from wherry.api.resource import Printer, Resource
+from wherry.api.resource import Printer, Resource, Strategy
+from wherry.api.strategy import rbac as rbac_strategy
 from wherry.api.table.rows import PLAIN, served
 
 GROUP = "rbac.authorization.k8s.io"
 
 
-def _role(plural: str, kind: str, namespaced: bool, printer: Printer | None = None) -> Resource:
+def _role(plural: str, kind: str, namespaced: bool, strategy: Strategy, printer: Printer | None = None) -> Resource:
     return Resource(
-        plural, kind, GROUP, served(GROUP, kind), namespaced=namespaced, strategy=PLAIN, name_rule="path", printer=printer,
+        plural, kind, GROUP, served(GROUP, kind), namespaced=namespaced, name_rule="path", printer=printer, strategy=strategy,
     )
 
 
@@ -22,10 +23,19 @@ def _review(group: str, kind: str, namespaced: bool = False) -> Resource:
     )
 
 
-CLUSTER_ROLE_BINDING = _role("clusterrolebindings", "ClusterRoleBinding", namespaced=False, printer=printers.ROLE_BINDING)
-CLUSTER_ROLE = _role("clusterroles", "ClusterRole", namespaced=False)
-ROLE_BINDING = _role("rolebindings", "RoleBinding", namespaced=True, printer=printers.ROLE_BINDING)
-ROLE = _role("roles", "Role", namespaced=True)
+CLUSTER_ROLE_BINDING = _role(
+    "clusterrolebindings", "ClusterRoleBinding", namespaced=False, printer=printers.ROLE_BINDING,
+    strategy=rbac_strategy.CLUSTER_ROLE_BINDING,
+)
+CLUSTER_ROLE = _role(
+    "clusterroles", "ClusterRole", namespaced=False, strategy=rbac_strategy.CLUSTER_ROLE,
+)
+ROLE_BINDING = _role(
+    "rolebindings", "RoleBinding", namespaced=True, printer=printers.ROLE_BINDING, strategy=rbac_strategy.ROLE_BINDING,
+)
+ROLE = _role(
+    "roles", "Role", namespaced=True, strategy=rbac_strategy.ROLE,
+)
 
 SELF_SUBJECT_REVIEW = _review("authentication.k8s.io", "SelfSubjectReview")
 TOKEN_REVIEW = _review("authentication.k8s.io", "TokenReview")

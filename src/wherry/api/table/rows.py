@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from wherry.api.resource import Object, Strategy, Subresource, Version
 
 READ_WRITE = ("get", "patch", "update")
@@ -22,19 +20,9 @@ def drop_status(obj: Object) -> None:
     obj.pop("status", None)
 
 
-def starting_in(phase: str) -> Callable[[Object], None]:
-    """As `drop_status`, for kinds that are in a phase from the start."""
-
-    def prepare(obj: Object) -> None:
-        obj["status"] = {"phase": phase}
-
-    return prepare
-
-
 # Kinds without rules of their own: PLAIN ones have no metadata.generation, as upstream's do not.
 PLAIN = Strategy(has_generation=False)
 PLAIN_STATUS = Strategy(prepare_for_create=drop_status, has_generation=False)
-PENDING = Strategy(prepare_for_create=starting_in("Pending"), has_generation=False)
 STATUS = Strategy(prepare_for_create=drop_status)
 
 
