@@ -21,6 +21,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from go_facts import KEY_DEFAULTS, NULLABLE, OMIT_ZERO
+
 VERSION = "1.37"
 OUT = Path(__file__).parent.parent / f"src/wherry/api/data/schema-{VERSION}.txt.gz"
 # Types that marshal themselves: the document calls them objects or strings.
@@ -36,24 +38,6 @@ OWN_TYPES = {
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "any",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "any",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "any",
-}
-# Defaults of map keys: the published document has no defaults, and lists keyed by these cannot be merged without.
-KEY_DEFAULTS = {
-    "io.k8s.api.core.v1.ContainerPort": {"protocol": "TCP"},
-    "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
-    "io.k8s.api.core.v1.LocalObjectReference": {"name": ""},
-}
-# Fields that upstream writes as null when they hold nothing; the others it leaves out.
-NULLABLE = {
-    "io.k8s.api.core.v1.Event": ("eventTime", "firstTimestamp", "lastTimestamp"),
-    "io.k8s.api.events.v1.Event": ("eventTime", "deprecatedFirstTimestamp", "deprecatedLastTimestamp"),
-    "io.k8s.api.core.v1.PodCondition": ("lastProbeTime",),
-    "io.k8s.api.core.v1.ContainerStateTerminated": ("startedAt", "finishedAt"),
-    "io.k8s.api.discovery.v1.EndpointSlice": ("endpoints", "ports"),
-    "io.k8s.api.rbac.v1.ClusterRole": ("rules",),
-    "io.k8s.api.rbac.v1.Role": ("rules",),
-    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus": ("currentMetrics",),
-    "io.k8s.api.authentication.v1.TokenRequestSpec": ("boundObjectRef",),
 }
 # OpenAPI mark -> the table's (and Schema's) word for it.
 MARKS = {
@@ -99,7 +83,11 @@ def compile_node(schema: dict[str, Any]) -> Node:
 
 def compile_field(definition: str, field: str, schema: dict[str, Any]) -> Node:
     node = compile_node(schema)
-    more: dict[str, Any] = {"nullable": True} if field in NULLABLE.get(definition, ()) else {}
+    more: dict[str, Any] = {}
+    if field in NULLABLE.get(definition, "").split():
+        more["nullable"] = True
+    if field in OMIT_ZERO.get(definition, "").split():
+        more["omitZero"] = True
     if field in KEY_DEFAULTS.get(definition, ()):
         more["default"] = KEY_DEFAULTS[definition][field]
     return {**({"type": node} if isinstance(node, str) else node), **more} if more else node
@@ -120,6 +108,15 @@ def compile_definition(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {word: value for word, value in line.items() if value}
 
 
+def check_facts(definitions: dict[str, Any]) -> None:
+    """Every field that is told of by hand must be a field of the document."""
+    for facts in (NULLABLE, OMIT_ZERO):
+        for name, told in facts.items():
+            unknown = [field for field in told.split() if field not in definitions[name]["properties"]]
+            if unknown:
+                raise SystemExit(f"{name} has no {', '.join(unknown)}")
+
+
 def compile_table(definitions: dict[str, Any]) -> str:
     table = {name: compile_definition(name, schema) for name, schema in sorted(definitions.items())}
     kinds = [[*gvk, name] for name, line in table.items() for gvk in line.get("gvk", ())]
@@ -130,7 +127,9 @@ def compile_table(definitions: dict[str, Any]) -> str:
 
 def main() -> None:
     source = files("kubernetes_validate") / f"kubernetes-json-schema/v{VERSION}.0-local/_definitions.json"
-    text = compile_table(json.loads(source.read_text())["$defs"])
+    definitions = json.loads(source.read_text())["$defs"]
+    check_facts(definitions)
+    text = compile_table(definitions)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{OUT.name}: {text.count(chr(10)) - 1} definitions, {len(text)} bytes, {OUT.stat().st_size} compressed")

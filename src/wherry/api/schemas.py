@@ -110,7 +110,8 @@ def _node(node: str | dict[str, Any]) -> Schema:
         list_type=node.get("listType", "atomic"), list_map_keys=tuple(node.get("listMapKeys", ())),
         map_type=node.get("mapType", "granular"),
         patch_strategy=_strategy(node), patch_merge_key=node.get("patchMergeKey", ""),
-        key_defaults=node.get("keyDefaults", {}), nullable=node.get("nullable", False),
+        key_defaults=node.get("keyDefaults", {}),
+        nullable=node.get("nullable", False), omit_zero=node.get("omitZero", False),
     )
 
 

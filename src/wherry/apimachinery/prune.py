@@ -57,14 +57,14 @@ class Walk:
                     continue
                 self._tell_of("unknown", place, key)
                 made = None
-            elif type(value) is entry[0]:
+            elif type(value) is entry[0] and (value or not entry[3]):
                 continue
             elif value is None:
                 if entry[2].nullable:
                     continue
                 made = None
             else:
-                made = entry[1](self, value, entry[2], (place, key, schema))
+                made = value if type(value) is entry[0] else entry[1](self, value, entry[2], (place, key, schema))
                 if made is value and (made or not entry[3]):
                     continue
                 if not made and entry[3]:
@@ -249,9 +249,14 @@ _CHECKS: dict[str, tuple[type | None, Check]] = {
 
 
 def _plan(schema: Schema) -> Plan:
-    """What `Walk.object` needs of each field.  Go writes optional lists and maps only when they hold something."""
+    """What `Walk.object` needs of each field."""
     plan: Plan = {}
     for name, node in schema.fields.items():
         easy, check = _CHECKS[node.type]
-        plan[name] = (easy, check, node, node.type in ("array", "map") and name not in schema.required)
+        plan[name] = (easy, check, node, _goes(name, node, schema))
     return plan
+
+
+def _goes(name: str, node: Schema, schema: Schema) -> bool:
+    """Whether an empty value is left out.  Go writes optional lists and maps only when they hold something."""
+    return node.omit_zero or (node.type in ("array", "map") and name not in schema.required and not node.nullable)

@@ -34,6 +34,7 @@ class Schema:
     name: str = ""  # definition name, e.g. io.k8s.api.core.v1.PodSpec; "" for an inline type
     preserve_unknown: bool = False  # x-kubernetes-preserve-unknown-fields, of custom resources
     nullable: bool = False  # null is kept: zero times that upstream writes out, and a custom resource's `nullable`
+    omit_zero: bool = False  # a scalar's zero value is left out, as Go does with `omitempty`
     default: Any = None  # a custom resource's default (built-in defaults are code)
     key_defaults: Mapping[str, Any] = field(default_factory=dict)  # of list-map items: {"protocol": "TCP"}
     plan: Any = field(default=None, repr=False)  # what `decode` made of the node, kept by it

@@ -258,6 +258,14 @@ WRITTEN = {
         {"metadata": {"creationTimestamp": "2026-01-01T01:30:00.25+02:00"}},
         {"metadata": {"creationTimestamp": "2025-12-31T23:30:00Z"}},
     ),
+    "zero-scalars-go-as-in-go": (
+        {"spec": {"hostNetwork": False, "schedulerName": "", "containers": [{"ports": [{"hostPort": 0, "containerPort": 0}]}]}},
+        {"spec": {"containers": [{"ports": [{"containerPort": 0}]}]}},
+    ),
+    "pointers-to-zero-stay": (
+        {"spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False, "runtimeClassName": ""}},
+        {"spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False, "runtimeClassName": ""}},
+    ),
     "zero-time-goes": ({"metadata": {"creationTimestamp": "0001-01-01T00:00:00Z"}}, {"metadata": {}}),
     "fields-v1-as-is": (
         {"metadata": {"managedFields": [{"fieldsV1": {"f:a": {".": {}}, "n": None}}]}},
@@ -283,6 +291,11 @@ def test_micro_times_have_six_digits() -> None:
 def test_apply_keeps_what_is_empty() -> None:
     body = {"metadata": {"labels": {}, "annotations": {"a": None}}}
     assert read(body, prune=False).obj == body
+
+
+def test_lists_that_go_writes_even_when_empty_stay() -> None:
+    body = {"addressType": "IPv4", "endpoints": [], "ports": []}
+    assert read(body, kind="EndpointSlice", group="discovery.k8s.io").obj == body
 
 
 def test_names_are_case_sensitive() -> None:
