@@ -1,0 +1,1 @@
+"""Deployments: one ReplicaSet a revision, and rolling from one to the next."""
