@@ -11,7 +11,7 @@ from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import duplicate, forbidden, invalid, not_supported, required
 from wherry.apimachinery.quantity import compare
 
-from .diff import spec_diff
+from .diff import container_diff, spec_diff
 from .qos import compute_qos_class, qos_class
 from .scheduling import REQUIRED, validate_tolerations
 from .validation import MIRROR
@@ -236,7 +236,7 @@ def validate_ephemeral_containers_update(pod: Dict, old: Dict) -> list[Cause]:
         if name not in new:
             errs.append(forbidden(path, f'existing ephemeral containers "{name}" may not be removed\n'))
         elif new[name] != container:
-            diff = spec_diff(container, new[name])
+            diff = container_diff(container, new[name])
             errs.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n{diff}'))
     return errs
 

@@ -1,0 +1,190 @@
+"""What scheduler, kubelet and controllers ask of a Pod: conditions, readiness, quality of service, requests.
+
+Pure functions on typed Pods.  Amounts are Quantities, summed exactly; a resource that nobody names is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from wherry.api.types.core_v1 import Container, ContainerStatus, Pod, PodCondition, ResourceRequirements
+from wherry.apimachinery.quantity import ZERO, Quantity, parse
+
+Amounts = dict[str, Quantity]
+TERMINAL_PHASES = ("Succeeded", "Failed")
+COMPUTE = ("cpu", "memory")
+POD_LEVEL = frozenset(COMPUTE)
+
+
+# --- state -------------------------------------------------------------------------------------
+
+
+def get_condition(pod: Pod, kind: str) -> PodCondition | None:
+    """The condition of a type (`Ready`, `PodScheduled` ...)."""
+    for condition in pod.status.conditions:
+        if condition.type == kind:
+            return condition
+    return None
+
+
+def is_condition_true(pod: Pod, kind: str) -> bool:
+    condition = get_condition(pod, kind)
+    return condition is not None and condition.status == "True"
+
+
+def is_ready(pod: Pod) -> bool:
+    return is_condition_true(pod, "Ready")
+
+
+def is_terminal(pod: Pod) -> bool:
+    """Whether it ended and will never run again."""
+    return pod.status.phase in TERMINAL_PHASES
+
+
+def is_terminating(pod: Pod) -> bool:
+    """Whether somebody asked for its deletion."""
+    return bool(pod.metadata.deletion_timestamp)
+
+
+def is_active(pod: Pod) -> bool:
+    """Whether a controller counts it: it has not ended and is not being deleted."""
+    return not is_terminal(pod) and not is_terminating(pod)
+
+
+def is_sidecar(container: Container) -> bool:
+    """An init container that runs on beside the others."""
+    return container.restart_policy == "Always"
+
+
+def containers(pod: Pod) -> Iterator[Container]:
+    """Init containers and regular ones, in the order in which they start."""
+    yield from pod.spec.init_containers
+    yield from pod.spec.containers
+
+
+def container_status(pod: Pod, name: str) -> ContainerStatus | None:
+    """The status of a container of any kind."""
+    status = pod.status
+    for statuses in (status.container_statuses, status.init_container_statuses, status.ephemeral_container_statuses):
+        for one in statuses:
+            if one.name == name:
+                return one
+    return None
+
+
+def restarts(pod: Pod) -> int:
+    """How often its regular containers and sidecars started again."""
+    sidecars = {container.name for container in pod.spec.init_containers if is_sidecar(container)}
+    own = sum(status.restart_count for status in pod.status.container_statuses)
+    return own + sum(status.restart_count for status in pod.status.init_container_statuses if status.name in sidecars)
+
+
+# --- quality of service ------------------------------------------------------------------------
+
+
+def qos_class(pod: Pod) -> str:
+    """Guaranteed, Burstable or BestEffort: as its status tells, else computed."""
+    return pod.status.qos_class or compute_qos_class(pod)
+
+
+def _positive(amounts: Mapping[str, str]) -> Amounts:
+    found = {name: parse(amounts[name]) for name in COMPUTE if name in amounts}
+    return {name: amount for name, amount in found.items() if amount.nanos > 0}
+
+
+def compute_qos_class(pod: Pod) -> str:
+    whole = pod.spec.resources
+    holders: list[ResourceRequirements] = [container.resources for container in containers(pod)]
+    if whole is not None and (whole.limits or whole.requests):
+        holders = [whole]
+    requests: Amounts = {}
+    limits: Amounts = {}
+    guaranteed = True
+    for holder in holders:
+        own_limits = _positive(holder.limits)
+        add(requests, _positive(holder.requests))
+        add(limits, own_limits)
+        guaranteed = guaranteed and len(own_limits) == len(COMPUTE)
+    if not requests and not limits:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed and requests == limits else "Burstable"
+
+
+# --- requests and limits -----------------------------------------------------------------------
+
+
+def add(total: Amounts, more: Mapping[str, Quantity]) -> None:
+    """Add `more` to `total`, in place."""
+    for name, amount in more.items():
+        total[name] = total.get(name, ZERO) + amount
+
+
+def _raise(total: Amounts, least: Mapping[str, Quantity]) -> None:
+    for name, amount in least.items():
+        if name not in total or total[name] < amount:
+            total[name] = amount
+
+
+def parsed(amounts: Mapping[str, str]) -> Amounts:
+    return {name: parse(text) for name, text in amounts.items()}
+
+
+def _aggregate(regular: Iterable[Amounts], init: Iterable[tuple[bool, Amounts]]) -> Amounts:
+    """Regular containers and sidecars run together; each other init container beside the sidecars before it."""
+    total: Amounts = {}
+    for amounts in regular:
+        add(total, amounts)
+    sidecars: Amounts = {}
+    peak: Amounts = {}
+    for sidecar, amounts in init:
+        if sidecar:
+            add(total, amounts)
+            add(sidecars, amounts)
+            _raise(peak, sidecars)
+        else:
+            beside = dict(amounts)
+            add(beside, sidecars)
+            _raise(peak, beside)
+    _raise(total, peak)
+    return total
+
+
+def effective_requests(pod: Pod) -> Amounts:
+    """What the Pod needs of a node, overhead included (upstream's resourcehelper.PodRequests)."""
+    spec = pod.spec
+    total = _aggregate(
+        (parsed(c.resources.requests) for c in spec.containers),
+        ((is_sidecar(c), parsed(c.resources.requests)) for c in spec.init_containers),
+    )
+    if spec.resources is not None:
+        total |= {name: amount for name, amount in parsed(spec.resources.requests).items() if _pod_level(name)}
+    add(total, parsed(spec.overhead))
+    return total
+
+
+def effective_limits(pod: Pod) -> Amounts:
+    """What the Pod may use at most, of the resources that are limited; overhead counts where there is a limit."""
+    spec = pod.spec
+    total = _aggregate(
+        (parsed(c.resources.limits) for c in spec.containers),
+        ((is_sidecar(c), parsed(c.resources.limits)) for c in spec.init_containers),
+    )
+    if spec.resources is not None:
+        total |= {name: amount for name, amount in parsed(spec.resources.limits).items() if _pod_level(name)}
+    add(total, {name: amount for name, amount in parsed(spec.overhead).items() if name in total})
+    return total
+
+
+def _pod_level(name: str) -> bool:
+    return name in POD_LEVEL or name.startswith("hugepages-")
+
+
+def host_ports(pod: Pod) -> list[tuple[str, str, int]]:
+    """(address, protocol, port) that it takes on its node; the address of all is 0.0.0.0."""
+    sidecars = (container for container in pod.spec.init_containers if is_sidecar(container))
+    return [
+        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+        for container in (*sidecars, *pod.spec.containers)
+        for port in container.ports
+        if port.host_port
+    ]
