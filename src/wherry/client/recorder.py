@@ -70,6 +70,20 @@ class _Seen:
     first: str
 
 
+class _Stamps:
+    """Nanoseconds that never come twice in a process: they make the names of events."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self, at: float) -> int:
+        self._last = max(self._last + 1, int(at * 1e9))
+        return self._last
+
+
+_stamps = _Stamps()
+
+
 @dataclass(slots=True)
 class Correlator:
     """Decides what becomes of an event: `(event, patch)`, of which one is None, or None when it is spam."""
@@ -89,7 +103,7 @@ class Correlator:
         seen = self._seen.get(key)
         now = rfc3339(noted.at)
         if seen is None:
-            seen = _Seen(f"{noted.involved.name}.{int(noted.at * 1e9):x}", 1, now)
+            seen = _Seen(f"{noted.involved.name}.{_stamps.next(noted.at):x}", 1, now)
         else:
             seen = _Seen(seen.name, seen.count + 1, seen.first)
         self._seen.keep(key, seen)
@@ -160,11 +174,13 @@ class EventRecorder:
         self._client, self._clock = client, clock
         self._correlator = Correlator(component, host)
         self._queue: asyncio.Queue[_Noted] = asyncio.Queue(QUEUE)
+        self._pending = 0  # in the queue, or being written
 
     def event(self, obj: Any, type_: str, reason: str, message: str, field_path: str = "") -> None:
         """Say something about `obj` (a typed object, or an ObjectReference)."""
         try:
             self._queue.put_nowait(_Noted(reference(obj, field_path), type_, reason, message[:1024], self._clock.time()))
+            self._pending += 1
         except asyncio.QueueFull:
             log.warning("too many events wait; dropped %s of %s: %s", reason, obj.metadata.name, message)
 
@@ -174,6 +190,11 @@ class EventRecorder:
     def warning(self, obj: Any, reason: str, message: str) -> None:
         self.event(obj, WARNING, reason, message)
 
+    @property
+    def idle(self) -> bool:
+        """Everything noted has been written or given up."""
+        return self._pending == 0
+
     async def run(self) -> None:
         """Write events in order until cancelled."""
         while True:
@@ -181,11 +202,7 @@ class EventRecorder:
             try:
                 await self._write(noted)
             finally:
-                self._queue.task_done()
-
-    async def flush(self) -> None:
-        """Until everything noted so far is written or given up."""
-        await self._queue.join()
+                self._pending -= 1
 
     async def _write(self, noted: _Noted) -> None:
         correlated = self._correlator.correlate(noted)

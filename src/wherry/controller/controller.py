@@ -103,6 +103,11 @@ class Controller(ABC):
 
         informer.add_handler(Handler(changed, updated, changed))
 
+    @property
+    def idle(self) -> bool:
+        """What it watches has synced, and nothing waits to be reconciled now."""
+        return all(informer.has_synced for informer in self._followed) and self.queue.idle and self.recorder.idle
+
     # -- running -------------------------------------------------------------------------------------
 
     async def run(self) -> None:
