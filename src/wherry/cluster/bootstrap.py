@@ -10,13 +10,15 @@ import msgspec
 
 from wherry.api.registry import BUILTIN
 from wherry.api.resource import Object
-from wherry.apimachinery.errors import StatusError, is_already_exists
+from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.apiserver.authorization.policy import bootstrap_objects
 from wherry.client import Client
 from wherry.client.paths import ResourceInfo
 from wherry.cluster.config import ClusterConfig
 
 log = logging.getLogger(__name__)
+# What an `up` brings up to date: the API may have another port or address than last time.
+_OURS = {"EndpointSlice": ("endpoints", "ports"), "Endpoints": ("subsets",)}
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -70,19 +72,15 @@ async def bootstrap(client: Client, config: ClusterConfig) -> None:
         group, _, version = obj["apiVersion"].rpartition("/")
         found = BUILTIN.by_kind(group, version, obj["kind"])
         assert found is not None, obj["kind"]
-        resource = found[0]
-        info = ResourceInfo(group, version, resource.plural, resource.namespaced)
-        namespace = obj["metadata"].get("namespace", "")
+        info = ResourceInfo(group, version, found[0].plural, found[0].namespaced)
+        namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         try:
-            await client.create_raw(info, obj, namespace)
+            await client.raw("GET", info.path(namespace, name))
         except StatusError as error:
-            if not is_already_exists(error):
+            if not is_not_found(error):
                 raise
-            if obj["kind"] in ("EndpointSlice", "Endpoints"):  # the port may be another one than last time
-                await client.raw(
-                    "PATCH", info.path(namespace, obj["metadata"]["name"]), body=_patch(obj), content_type="application/merge-patch+json"
-                )
-
-
-def _patch(obj: Object) -> bytes:
-    return msgspec.json.encode({k: v for k, v in obj.items() if k in ("endpoints", "ports", "subsets")})
+            await client.create_raw(info, obj, namespace)
+            continue
+        if parts := {k: v for k, v in obj.items() if k in _OURS[obj["kind"]]} if obj["kind"] in _OURS else None:
+            body = msgspec.json.encode(parts)
+            await client.raw("PATCH", info.path(namespace, name), body=body, content_type="application/merge-patch+json")

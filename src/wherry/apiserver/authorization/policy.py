@@ -81,6 +81,12 @@ get | core | nodes/metrics""",
 {READ} | networking.k8s.io | servicecidrs
 {READ} | discovery.k8s.io | endpointslices
 {EVENTS}""",
+    "system:kube-controller-manager": f"""
+{EVENTS}
+{READ} | * | *
+create,delete,{CHANGE} | coordination.k8s.io | leases
+create | core | serviceaccounts/token
+get | | /api,/api/*,/apis,/apis/*""",
     "system:kube-scheduler": f"""
 {EVENTS}
 create | coordination.k8s.io | leases
@@ -181,6 +187,7 @@ BINDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "system:public-info-viewer": (("Group", "system:authenticated"), ("Group", "system:unauthenticated")),
     "system:service-account-issuer-discovery": (("Group", "system:serviceaccounts"),),
     "system:monitoring": (("Group", "system:monitoring"),),
+    "system:kube-controller-manager": (("User", "system:kube-controller-manager"),),
     "system:kube-scheduler": (("User", "system:kube-scheduler"),),
     "system:volume-scheduler": (("User", "system:kube-scheduler"),),
     "system:node-proxier": (("User", "system:kube-proxy"),),

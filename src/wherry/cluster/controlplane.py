@@ -1,0 +1,97 @@
+"""The control plane in one process: storage, API server, controllers, scheduler."""
+
+from __future__ import annotations
+
+import ssl
+
+
+
+from wherry.api.registry import BUILTIN
+from wherry.apimachinery.http import UserInfo
+from wherry.apiserver.authentication.interface import AUTHENTICATED
+from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.edge import Edge
+from wherry.apiserver.install import Options, install
+from wherry.apiserver.server import APIServer
+from wherry.client import Client, InProcessTransport
+from wherry.cluster.bootstrap import bootstrap
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.pki import PKI
+from wherry.controller.manager import user_of
+from wherry.kubelet.kubelet import Kubelet
+from wherry.storage.sqlite import SQLiteStorage
+from wherry.util.clock import Clock
+
+ADMIN = UserInfo("kubernetes-admin", ("system:masters", AUTHENTICATED))
+
+
+def node_user(name: str) -> UserInfo:
+    return UserInfo(f"system:node:{name}", ("system:nodes", AUTHENTICATED))
+
+
+class ControlPlane:
+    """Owns the store, the API server and its listeners."""
+
+    def __init__(self, config: ClusterConfig, pki: PKI, clock: Clock) -> None:
+        self.config, self.pki, self.clock = config, pki, clock
+        self.storage: SQLiteStorage | None = None
+        self.server: APIServer | None = None
+        self._edge: Edge | None = None
+        self.kubelets: dict[str, Kubelet] = {}  # by node: how the API server reaches them in-process
+
+    def add_kubelet(self, node: str, kubelet: Kubelet) -> None:
+        """A node in this process: logs, exec and port-forward go to its kubelet without a socket."""
+        self.kubelets[node] = kubelet
+
+    async def start(self) -> None:
+        """Open the store and answer in-process.  Raises StorageLocked when another process has it."""
+        folder = self.config.data / "store"
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self.storage = await SQLiteStorage.open(folder / "objects.sqlite", self.clock)
+        server = APIServer(BUILTIN, self.storage, self.clock)
+        await server.start()
+        tokens = {self.pki.token.read_text().strip(): ADMIN}
+        install(server, Options(self.config.service_range, Signer(self.pki.signing_key()), tokens))
+        self.server = server
+        await bootstrap(self.client(ADMIN, "kube-apiserver"), self.config)
+
+    async def listen(self, addresses: list[str]) -> None:
+        """Serve HTTPS on the cluster's port.  Raises OSError when it is taken."""
+        assert self.server is not None
+        if self._edge is None:
+            self._edge = Edge(self.server.handle, server_context(self.pki))
+        for address in addresses:
+            await self._edge.listen(address, self.config.port)
+
+    def client(self, user: UserInfo, agent: str) -> Client:
+        """An in-process client that acts as `user`."""
+        assert self.server is not None
+        return Client(InProcessTransport(self.server.handle), user=user, user_agent=agent)
+
+    def client_for(self, name: str) -> Client:
+        """The client of a controller."""
+        return self.client(user_of(name), name)
+
+    async def close(self) -> None:
+        """Stop answering, end watches, then close the store."""
+        if self._edge is not None:
+            await self._edge.close()
+        if self.server is not None:
+            await self.server.close()
+        if self.storage is not None:
+            await self.storage.close()
+
+
+def server_context(pki: PKI) -> ssl.SSLContext:
+    """TLS as the server speaks it: client certificates are welcome and not demanded (tokens do as well)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(pki.server.certificate, pki.server.key)
+    context.load_verify_locations(pki.ca.certificate)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+
