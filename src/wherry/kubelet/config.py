@@ -41,6 +41,8 @@ class KubeletConfig:
     # How long a Pod's sync waits, at least, before a failed one is tried again (upstream's backOffPeriod).
     retry_period: float = 10.0
     sync_frequency: float = 60.0
+    container_log_max_size: int = 10 << 20
+    container_log_max_files: int = 5
     max_container_restart_period: float = 300.0
     image_backoff_initial: float = 10.0
     image_backoff_max: float = 300.0

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from wherry.api.types import core_v1
+from wherry.apimachinery.http import Request, Response
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
@@ -20,6 +22,7 @@ from wherry.kubelet.container.kill import Killer
 from wherry.kubelet.container.kuberuntime import KubeRuntime
 from wherry.kubelet.events import Events
 from wherry.kubelet.image_manager import ImageManager
+from wherry.kubelet.log_rotation import LogRotator
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.node_status import NodeReporter
 from wherry.kubelet.object_manager import ObjectManager, config_map_references, secret_references
@@ -30,6 +33,8 @@ from wherry.kubelet.prober.manager import ProbeManager
 from wherry.kubelet.prober.probe import Prober
 from wherry.kubelet.prober.results import Result
 from wherry.kubelet.prober.worker import PodView
+from wherry.kubelet.server.server import Server
+from wherry.kubelet.server.stats import NodeUsage
 from wherry.kubelet.status.manager import StatusManager
 from wherry.kubelet.token_manager import TokenManager
 from wherry.kubelet.volumes.manager import VolumeManager, Waiter
@@ -41,11 +46,16 @@ log = logging.getLogger(__name__)
 
 
 class Kubelet:
-    """One node.  `shared` may give informers of Services that several kubelets in a process use together."""
+    """One node.
+
+    `shared` may give informers of Services that several kubelets in a process use together; `node_usage` reads
+    the node's own figures (`server.usage.read_usage`), without it they are the sum of its Pods'.
+    """
 
     def __init__(
         self, config: KubeletConfig, client: Client, runtime: Runtime, clock: Clock, *, machine: Machine | None = None,
         mounter: Mounter | None = None, shared: SharedInformerFactory | None = None, recorder: EventRecorder | None = None,
+        node_usage: NodeUsage | None = None,
     ) -> None:
         self.config, self.client, self.runtime, self.clock = config, client, runtime, clock
         self.machine = machine or read_machine(config.root_dir)
@@ -68,6 +78,7 @@ class Kubelet:
         self.tokens = TokenManager(client, clock)
         self.volumes = VolumeManager(self._volume_context(mounter or _mounter()), self.events, clock)
         self.kuberuntime = self._make_kuberuntime()
+        self.server = Server(self, node_usage)
         self._sync: PodSync | None = None
         self.workers: PodWorkers | None = None
 
@@ -114,6 +125,7 @@ class Kubelet:
                 self._spawn(group, self._informers.run(), "informers")
                 self._spawn(group, self.cache.run(self._listed.set), "pleg")
                 self._spawn(group, self._remove_remains(), "remains")
+                self._spawn(group, LogRotator(self.runtime, self.clock, self.config).run(), "log rotation")
                 self.events.node("Normal", "Starting", "Starting kubelet.")
                 await self.node.register()
                 self._spawn(group, self.node.run_status(), "node status")
@@ -131,6 +143,10 @@ class Kubelet:
     @staticmethod
     def _spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None], name: str) -> None:
         group.create_task(work, name=f"kubelet {name}")
+
+    async def handle(self, request: Request) -> Response:
+        """The kubelet's own HTTP API."""
+        return await self.server.handle(request)
 
     # Pods come, change and go ------------------------------------------------------------------
 
@@ -184,13 +200,7 @@ class Kubelet:
 
     def _waiter(self, uid: str) -> Waiter:
         """Waits for a while, or until something that the Pod uses changed."""
-
-        async def changed() -> None:
-            event = self._changed.setdefault(uid, asyncio.Event())
-            event.clear()
-            await event.wait()
-
-        return change_waiter(self.clock, changed)
+        return change_waiter(self.clock, self.change_of(uid))
 
     def _view(self, uid: str) -> PodView | None:
         pod, status = self._by_uid.get(uid), self.statuses.peek(uid)
@@ -203,6 +213,16 @@ class Kubelet:
             self.statuses.set_started(uid, container_id, result == Result.SUCCESS)
         if kind != "Liveness" or result == Result.FAILURE:
             self._kick(uid)
+
+    def change_of(self, uid: str) -> Callable[[], Awaitable[None]]:
+        """Returns once something about the Pod's containers has changed."""
+
+        async def changed() -> None:
+            event = self._changed.setdefault(uid, asyncio.Event())
+            event.clear()
+            await event.wait()
+
+        return changed
 
     def pod(self, namespace: str, name: str) -> core_v1.Pod | None:
         """The Pod of that name on this node."""
@@ -229,6 +249,4 @@ def _gates(pod: core_v1.Pod) -> list[tuple[str, str]]:
 
 
 def _mounter() -> Mounter:
-    import os
-
     return RealMounter() if os.geteuid() == 0 else NoMounter()
