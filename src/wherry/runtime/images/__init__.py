@@ -1,0 +1,1 @@
+"""Container images: references, archives, registries, and the store of unpacked layers."""
