@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from wherry.controller.controller import Controller
 from wherry.controller.deployment.controller import DeploymentController
+from wherry.controller.endpoints.controller import EndpointsController
+from wherry.controller.endpointslice.controller import EndpointSliceController
+from wherry.controller.namespace.controller import NamespaceController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
+from wherry.controller.rootca.controller import RootCAPublisher
+from wherry.controller.serviceaccount.controller import ServiceAccountController
 
 CONTROLLERS: tuple[type[Controller], ...] = (
+    NamespaceController,
+    ServiceAccountController,
+    RootCAPublisher,
     ReplicaSetController,
     ReplicationControllerController,
     DeploymentController,
+    EndpointSliceController,
+    EndpointsController,
 )

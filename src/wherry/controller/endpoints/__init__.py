@@ -1,0 +1,1 @@
+"""Endpoints: the older form of EndpointSlices, kept for clients that still read it."""

@@ -1,0 +1,1 @@
+"""EndpointSlices: which addresses stand behind a Service."""

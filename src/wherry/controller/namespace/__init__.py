@@ -1,0 +1,1 @@
+"""Namespaces: empties those that are being deleted."""

@@ -1,0 +1,1 @@
+"""The cluster's CA certificate, in every namespace."""

@@ -1,0 +1,1 @@
+"""ServiceAccounts: every namespace has one named `default`."""
