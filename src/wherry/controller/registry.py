@@ -6,6 +6,7 @@ from wherry.controller.controller import Controller
 from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
+from wherry.controller.garbagecollector.controller import GarbageCollector
 from wherry.controller.namespace.controller import NamespaceController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controller.rootca.controller import RootCAPublisher
@@ -20,4 +21,5 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     DeploymentController,
     EndpointSliceController,
     EndpointsController,
+    GarbageCollector,
 )

@@ -1,0 +1,1 @@
+"""The garbage collector: what nobody owns any more goes."""

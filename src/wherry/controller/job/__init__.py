@@ -1,0 +1,1 @@
+"""Jobs: Pods that run to completion, counted exactly once."""

@@ -1,0 +1,99 @@
+"""The garbage collector against the API server in-process: background, foreground, orphan."""
+
+from __future__ import annotations
+
+import pytest
+from controller_objects import deployment, replica_set
+
+from wherry.api.types import apps_v1, core_v1, meta_v1
+from wherry.controller.deployment.controller import DeploymentController
+from wherry.controller.garbagecollector.controller import GarbageCollector
+from wherry.controller.replicaset.controller import ReplicaSetController
+
+WORKLOADS = (DeploymentController, ReplicaSetController, GarbageCollector)
+
+
+async def names(w, kind):
+    return sorted(each.metadata.name for each in (await w.client.list(kind, "default")).items)
+
+
+@pytest.mark.parametrize("policy", [None, "Background", "Foreground"])
+async def test_a_deleted_deployment_takes_its_replica_sets_and_pods_along(world, policy):
+    async with world() as w:
+        await w.namespace()
+        w.start(*WORKLOADS)
+        await w.client.create(deployment())
+        await w.run_kubelet()
+        assert len(await w.pods()) == 3
+        await w.client.delete(apps_v1.Deployment, "web", "default", propagation_policy=policy)
+        await w.run_kubelet()
+        await w.settle()
+        assert [await names(w, kind) for kind in (apps_v1.Deployment, apps_v1.ReplicaSet, core_v1.Pod)] == [[], [], []]
+
+
+async def test_foreground_deletion_lasts_until_the_last_dependent_has_gone(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(*WORKLOADS)
+        await w.client.create(replica_set())
+        await w.settle()
+        for pod in await w.pods():
+            await w.client.patch(core_v1.Pod, pod.metadata.name, {"metadata": {"finalizers": ["example.com/hold"]}}, "default")
+        await w.client.delete(apps_v1.ReplicaSet, "web", "default", propagation_policy="Foreground")
+        await w.settle()
+        rs = await w.client.get(apps_v1.ReplicaSet, "web", "default")
+        assert rs.metadata.finalizers == ["foregroundDeletion"]
+        pods = await w.pods()
+        assert len(pods) == 3
+        assert all(pod.metadata.deletion_timestamp for pod in pods)
+        for pod in pods:
+            await w.client.patch(core_v1.Pod, pod.metadata.name, {"metadata": {"finalizers": None}}, "default")
+        await w.advance(1)  # conflicts are tried again
+        assert await names(w, apps_v1.ReplicaSet) == []
+
+
+async def test_orphans_lose_their_owner_and_stay(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(*WORKLOADS)
+        await w.client.create(replica_set())
+        await w.settle()
+        await w.client.delete(apps_v1.ReplicaSet, "web", "default", propagation_policy="Orphan")
+        await w.settle()
+        assert await names(w, apps_v1.ReplicaSet) == []
+        pods = await w.pods()
+        assert [pod.metadata.owner_references for pod in pods] == [[], [], []]
+
+
+async def test_one_solid_owner_of_two_keeps_the_object(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(GarbageCollector)
+        owners = [
+            await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name=name, namespace="default")))
+            for name in ("one", "two")
+        ]
+        refs = [
+            meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name=o.metadata.name, uid=o.metadata.uid) for o in owners
+        ]
+        await w.client.create(
+            core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="kept", namespace="default", owner_references=refs)),
+        )
+        await w.settle()
+        await w.client.delete(core_v1.ConfigMap, "one", "default")
+        await w.settle()
+        kept = await w.client.get(core_v1.ConfigMap, "kept", "default")
+        assert [ref.name for ref in kept.metadata.owner_references] == ["two"]
+        await w.client.delete(core_v1.ConfigMap, "two", "default")
+        await w.settle()
+        assert await names(w, core_v1.ConfigMap) == []
+
+
+async def test_an_owner_that_never_was_counts_as_gone(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(GarbageCollector)
+        ref = meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name="never", uid="0")
+        await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="c", namespace="default", owner_references=[ref])))
+        await w.settle()
+        assert await names(w, core_v1.ConfigMap) == []
