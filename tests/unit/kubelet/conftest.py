@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from harness import Node, cluster
+from kubelet_harness import Node, cluster
 
 
 @pytest.fixture

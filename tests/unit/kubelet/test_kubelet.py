@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import Node
+from kubelet_harness import Node
 
 
 async def test_a_pod_runs_and_goes(node: Node) -> None:

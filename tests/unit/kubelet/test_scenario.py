@@ -17,7 +17,7 @@ from typing import Any
 import busybox
 import msgspec
 import pytest
-from harness import Node, cluster
+from kubelet_harness import Node, cluster
 
 from wherry.kubelet.prober import http, tcp
 from wherry.runtime.fake import FakeRuntime
