@@ -11,8 +11,6 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import Any, ClassVar
 
-import msgspec
-
 from wherry.api.types import meta_v1
 from wherry.apimachinery.errors import StatusError, is_conflict, is_not_found
 from wherry.client import PartialObjectMetadata, ResourceInfo
@@ -29,6 +27,9 @@ from wherry.controller.garbagecollector.plan import (
     RemoveFinalizer,
     owner_state,
     plan,
+    unblocked,
+    without_finalizer,
+    without_owners,
 )
 
 log = logging.getLogger(__name__)
@@ -157,15 +158,14 @@ class GarbageCollector(Controller):
     async def _carry_out(self, node: Node, action: Nothing | DropReferences | Delete | RemoveFinalizer | LookAt) -> None:
         match action:
             case DropReferences(uids):
-                kept = [ref for ref in node.meta.owner_references if ref.uid not in uids]
-                await self._patch(node, {"ownerReferences": kept or None})
+                await self._patch(node, without_owners(node.meta, uids))
             case Delete(policy, unblock):
                 if unblock:
                     for each in self.graph.dependents(node.uid):
-                        await self._unblock(each, node.uid)
+                        await self._patch(each, unblocked(each.meta, node.uid))
                 await self._delete(node, policy)
             case RemoveFinalizer(name):
-                await self._remove_finalizer(node, name)
+                await self._patch(node, without_finalizer(node.meta, name))
             case LookAt(uids):
                 self._enqueue(Work(delete=uids))
 
@@ -174,31 +174,21 @@ class GarbageCollector(Controller):
         if not owner.orphaning:
             return
         for each in self.graph.dependents(owner.uid):
-            kept = [ref for ref in each.meta.owner_references if ref.uid != owner.uid]
-            await self._patch(each, {"ownerReferences": kept or None})
-        await self._remove_finalizer(owner, ORPHAN)
+            await self._patch(each, without_owners(each.meta, {owner.uid}))
+        await self._patch(owner, without_finalizer(owner.meta, ORPHAN))
 
-    async def _unblock(self, dependent: Node, owner: str) -> None:
-        references = [
-            msgspec.structs.replace(ref, block_owner_deletion=False) if ref.uid == owner else ref
-            for ref in dependent.meta.owner_references
-        ]
-        await self._patch(dependent, {"ownerReferences": references})
-
-    async def _remove_finalizer(self, node: Node, name: str) -> None:
-        kept = [each for each in node.meta.finalizers if each != name]
-        if kept != node.meta.finalizers:
-            await self._patch(node, {"finalizers": kept or None})
-
-    async def _patch(self, node: Node, metadata: dict[str, Any]) -> None:
-        """Only if the object still is as it was seen: owners and finalizers are lists, and replaced whole."""
-        seen = {"uid": node.uid, "resourceVersion": node.meta.resource_version}
+    async def _patch(self, node: Node, operations: list[dict[str, Any]]) -> None:
+        """Raises a conflict when what the operations test has changed since it was seen."""
+        if not operations:
+            return
+        guarded = [{"op": "test", "path": "/metadata/uid", "value": node.uid}, *operations]
         try:
             await self.client.patch(
-                PartialObjectMetadata, node.meta.name, {"metadata": {**seen, **metadata}}, node.meta.namespace,
-                resource=node.resource,
+                PartialObjectMetadata, node.meta.name, guarded, node.meta.namespace, patch_type="json", resource=node.resource,
             )
         except StatusError as error:
+            if error.code == 422:
+                raise StatusError(409, "Conflict", f"{node} has changed: {error.message}") from error
             if not is_not_found(error):
                 raise
 

@@ -5,9 +5,10 @@ Behaviour: kubernetes.io/docs/concepts/architecture/garbage-collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from wherry.api.types import meta_v1
 from wherry.controller.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
@@ -82,3 +83,37 @@ def owner_state(ref: meta_v1.OwnerReference, live: meta_v1.ObjectMeta | None) ->
     if live.deletion_timestamp is not None and FOREGROUND in live.finalizers:
         return Owner.WAITING
     return Owner.SOLID
+
+
+# What changes lists in objects of any kind: JSON patches that test just the entry they change, so that
+# an object whose status changes all the time can be patched all the same.
+
+Operations = list[dict[str, Any]]
+
+
+def without_owners(meta: meta_v1.ObjectMeta, uids: Collection[str]) -> Operations:
+    """Take owners off.  From the last to the first, so that indexes hold."""
+    operations: Operations = []
+    for index, ref in reversed(list(enumerate(meta.owner_references))):
+        if ref.uid in uids:
+            path = f"/metadata/ownerReferences/{index}"
+            operations += [{"op": "test", "path": f"{path}/uid", "value": ref.uid}, {"op": "remove", "path": path}]
+    return operations
+
+
+def unblocked(meta: meta_v1.ObjectMeta, owner: str) -> Operations:
+    """Stop a reference to `owner` from holding up its deletion."""
+    operations: Operations = []
+    for index, ref in enumerate(meta.owner_references):
+        if ref.uid == owner and ref.block_owner_deletion:
+            path = f"/metadata/ownerReferences/{index}"
+            operations.append({"op": "test", "path": f"{path}/uid", "value": owner})
+            operations.append({"op": "replace", "path": f"{path}/blockOwnerDeletion", "value": False})
+    return operations
+
+
+def without_finalizer(meta: meta_v1.ObjectMeta, name: str) -> Operations:
+    if name not in meta.finalizers:
+        return []
+    path = f"/metadata/finalizers/{meta.finalizers.index(name)}"
+    return [{"op": "test", "path": path, "value": name}, {"op": "remove", "path": path}]
