@@ -55,6 +55,7 @@ class Strategy:
     allow_create_on_update: bool = False
     allow_unconditional_update: bool = True
     has_generation: bool = True  # metadata.generation counts changes outside metadata and status
+    annotations_count: bool = False  # so it does changes of annotations (Deployments)
     graceful: bool = False  # Pods: deletion waits for the kubelet
 
 

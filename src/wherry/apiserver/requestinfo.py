@@ -52,7 +52,7 @@ def parse(request: Request) -> RequestInfo:
             namespace = rest[1]
     elif rest[0] == "namespaces" and len(rest) > 2:
         namespace, rest = rest[1], rest[2:]
-    resource, name, subresource = (rest + ["", "", ""])[:3]
+    resource, name, subresource = [*rest, "", ""][:3]
     tail = "/".join(rest[3:])
     if tail and path.endswith("/"):
         tail += "/"

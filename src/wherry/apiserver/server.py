@@ -18,7 +18,7 @@ from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
 from wherry.apiserver.admission.interface import Chain, Plugin
-from wherry.apiserver.authentication.interface import ANONYMOUS, Authenticator
+from wherry.apiserver.authentication.interface import Authenticator
 from wherry.apiserver.authorization.interface import Authorizer
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode, with_revision
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 Subresource = Callable[[Call, Store], Awaitable[Response]]
 Virtual = Callable[[Call], Awaitable[Response]]
 Path = Callable[[Request], Awaitable[Response]]
+_STREAMS = ("exec", "attach", "portforward", "proxy")
 _METHODS = {
     "get": ("GET", "HEAD"), "list": ("GET", "HEAD"), "watch": ("GET",), "create": ("POST",), "update": ("PUT",),
     "patch": ("PATCH",), "delete": ("DELETE",), "deletecollection": ("DELETE",),
@@ -76,7 +77,7 @@ class APIServer:
         codecs = [Codec(resource, version) for version in resource.versions]
         for codec in codecs:
             self.codecs[codec.group, codec.version.name, resource.plural] = codec
-        if "create" in resource.verbs and len(resource.verbs) == 1 or not resource.verbs or resource.virtual:
+        if resource.virtual or not resource.verbs:
             return
         selectable = resource.selectable_fields
 
@@ -84,7 +85,8 @@ class APIServer:
             return {name: get(obj) for name, get in selectable.items()}
 
         cacher = await Cacher.open(self.storage, resource, fields_of if selectable else None, with_revision)
-        self.stores[resource.group, resource.plural] = Store(resource, self.storage, cacher, self.chain, codecs[0])
+        by_version = {codec.api_version: codec for codec in codecs}
+        self.stores[resource.group, resource.plural] = Store(resource, self.storage, cacher, self.chain, by_version)
 
     async def close(self) -> None:
         """End every watch; storage stays open (its owner closes it)."""
@@ -170,6 +172,8 @@ class APIServer:
         if resource.plural == "namespaces" and not resource.group:
             info = replace(info, namespace="")  # authorization sees a Namespace as being in itself; storage does not
         call = Call(request, info, request.user, codec, self.clock.time())
+        if codec.version.deprecation:
+            call.warn(codec.version.deprecation)
         virtual = self.virtuals.get((resource.group, resource.plural))
         if virtual is not None:
             response = await virtual(call)
@@ -212,7 +216,7 @@ class APIServer:
         if found is None:
             why = f"{resource.plural}/{info.subresource}: wherry does not serve this subresource yet"
             raise StatusError(501, "NotImplemented", why)
-        if info.verb not in row.verbs and info.verb not in ("connect",) and info.subresource not in ("exec", "attach", "portforward", "proxy"):
+        if info.verb not in row.verbs and info.subresource not in _STREAMS:
             raise errors.method_not_allowed()
         return await found(call, store)
 

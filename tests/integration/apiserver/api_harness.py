@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from wherry.api.registry import BUILTIN, Registry
 from wherry.apimachinery.http import Request, Response, UserInfo
+from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
+from wherry.storage.memory import MemoryStorage
+from wherry.util.clock import Clock
 
 ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"), "admin")
 
@@ -22,7 +31,9 @@ class API:
         path, _, query = path.partition("?")
         pairs = [(k, v) for k, _, v in (p.partition("=") for p in query.split("&") if p)]
         pairs = [(k, unquote(v)) for k, v in pairs]
-        data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else b"" if body is None else json.dumps(body).encode()
+        if isinstance(body, str):
+            body = body.encode()
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         sent = {"accept": "application/json", "content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return await self.server.handle(Request(method, unquote(path), pairs, sent, data, user))
 
@@ -35,3 +46,16 @@ class API:
     async def namespace(self, name: str) -> None:
         await self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         await self.call("POST", f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})
+
+
+@asynccontextmanager
+async def serve(clock: Clock, registry: Registry = BUILTIN) -> AsyncIterator[API]:
+    """A server over memory, with everything installed."""
+    async with await MemoryStorage.open(clock) as storage:
+        server = APIServer(registry, storage, clock)
+        await server.start()
+        install(server, Options("10.43.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1()))))
+        try:
+            yield API(server)
+        finally:
+            await server.close()

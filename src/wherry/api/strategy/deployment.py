@@ -106,4 +106,5 @@ DEPLOYMENT = Strategy(
     validate_update=validate_update,
     validate_status=validate_status,
     warnings=lambda obj: template_warnings((obj.get("spec") or {}).get("template"), "spec.template"),
+    annotations_count=True,
 )

@@ -66,8 +66,9 @@ class Priority:
         policy = (found or {}).get("preemptionPolicy", "PreemptLowerPriority")
         given = spec.get("priority")
         if given is not None and given != value:
-            why = f"the integer value of priority ({given}) must not be provided in pod spec; priority admission controller computed {value}"
-            raise errors.forbidden("", "pods", attributes.name, f"{why} from the given PriorityClass name")
+            why = f"the integer value of priority ({given}) must not be provided in pod spec;"
+            why += f" priority admission controller computed {value} from the given PriorityClass name"
+            raise errors.forbidden("", "pods", attributes.name, why)
         spec["priority"] = value
         if spec.get("preemptionPolicy") not in (None, policy):
             why = (

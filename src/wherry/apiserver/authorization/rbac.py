@@ -132,7 +132,8 @@ class RBAC:
 
     def role_rules(self, kind: str, namespace: str, name: str) -> Sequence[Rule] | None:
         """A role's rules, for the escalation check; None when it is not there."""
-        found = self._reader.cached(GROUP, "clusterroles" if kind == "ClusterRole" else "roles", "" if kind == "ClusterRole" else namespace, name)
+        place = ("clusterroles", "") if kind == "ClusterRole" else ("roles", namespace)
+        found = self._reader.cached(GROUP, *place, name)
         return None if found is None else self._rules(found)
 
 

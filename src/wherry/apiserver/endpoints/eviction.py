@@ -34,7 +34,8 @@ class Eviction:
         if not _terminal(pod):
             budgets = self._matching(pod)
             if len(budgets) > 1:
-                raise errors.internal_error("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+                why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+                raise errors.internal_error(why)
             if budgets and not self._free(pod, budgets[0]):
                 await self._take(call, budgets[0], pod)
         await store.delete(call, call.info.namespace, name, DeleteOptions.parse(body.get("deleteOptions") or {}))
@@ -59,7 +60,8 @@ class Eviction:
             return False
         if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
             return True
-        return status.get("currentHealthy", 0) >= status.get("desiredHealthy", 0) > 0
+        healthy, wanted = int(status.get("currentHealthy", 0)), int(status.get("desiredHealthy", 0))
+        return healthy >= wanted > 0
 
     async def _take(self, call: Call, budget: Object, pod: Object) -> None:
         """Spend one allowed disruption, or raise 429."""

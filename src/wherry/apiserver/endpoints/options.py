@@ -12,12 +12,11 @@ import msgspec
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import Cause, StatusError
 from wherry.apimachinery.fielderrors import forbidden, invalid, not_supported, required
-from wherry.apimachinery.fields import FieldSelector
+from wherry.apimachinery.fields import FieldRequirement, FieldSelector
 from wherry.apimachinery.http import Request
 from wherry.apimachinery.labels import Selector
-from wherry.api.resource import Resource
 from wherry.apiserver.call import Call
-from wherry.apiserver.codec import decode_json
+from wherry.apiserver.codec import Codec, decode_json
 from wherry.apiserver.registry.deletion import DeleteOptions
 
 TRUE = ("1", "true", "True", "TRUE", "t", "T")
@@ -64,7 +63,7 @@ def _int(request: Request, name: str) -> int:
         raise errors.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
-def parse_list(request: Request, resource: Resource, *, watch: bool) -> ListOptions:
+def parse_list(request: Request, codec: Codec, *, watch: bool) -> ListOptions:
     """Raises StatusError 400 or 422."""
     version, match = request.param("resourceVersion"), request.param("resourceVersionMatch")
     token, initial = request.param("continue"), request.param("sendInitialEvents")
@@ -83,19 +82,30 @@ def parse_list(request: Request, resource: Resource, *, watch: bool) -> ListOpti
     fields = request.param("fieldSelector")
     try:
         label_selector = Selector.parse(labels) if labels else None
-        field_selector = FieldSelector.parse(fields) if fields else None
+        field_selector = _fields(FieldSelector.parse(fields), codec) if fields else None
     except ValueError as error:
         raise errors.bad_request(str(error)) from None
-    if field_selector is not None:
-        for requirement in field_selector.requirements:
-            if requirement.field not in DEFAULT_FIELDS and requirement.field not in resource.selectable_fields:
-                raise errors.bad_request(f"field label not supported: {requirement.field}")
-            if requirement.field == "metadata.namespace" and not resource.namespaced:
-                raise errors.bad_request(f"field label not supported: {requirement.field}")
     return ListOptions(
         label_selector, field_selector, limit, start_after, revision, exact, bool(version), float(_int(request, "timeoutSeconds")),
         request.param("allowWatchBookmarks") in TRUE, None if not initial else initial in TRUE,
     )
+
+
+def _fields(selector: FieldSelector, codec: Codec) -> FieldSelector:
+    """`selector` with the resource's own names of fields.  Raises ValueError for a field that cannot be selected by."""
+    resource, names = codec.resource, codec.version.field_labels
+    found = []
+    for requirement in selector.requirements:
+        name: str | None = requirement.field
+        if name not in DEFAULT_FIELDS:
+            known = resource.selectable_fields
+            name = names.get(requirement.field) if names is not None else (requirement.field if requirement.field in known else None)
+        elif name == "metadata.namespace" and not resource.namespaced:
+            name = None
+        if name is None:
+            raise ValueError(f"field label not supported: {requirement.field}")
+        found.append(FieldRequirement(name, requirement.operator, requirement.value))
+    return FieldSelector(tuple(found))
 
 
 def _check_match(version: str, match: str, token: str, initial: str, *, watch: bool) -> None:
@@ -129,6 +139,7 @@ def encode_continue(revision: int, last: str) -> str:
 
 def decode_continue(token: str) -> tuple[int, str]:
     """(revision, last key).  Raises StatusError 400."""
+    raw = b""
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         body: Any = msgspec.json.decode(raw)
@@ -136,8 +147,16 @@ def decode_continue(token: str) -> tuple[int, str]:
         if body["v"] != "meta.k8s.io/v1" or not isinstance(revision, int) or not isinstance(start, str) or not start:
             raise ValueError("incorrect encoded version or an empty start key")
     except (ValueError, KeyError, TypeError, msgspec.MsgspecError, binascii.Error) as error:
-        raise errors.bad_request(f"invalid continue token: continue key is not valid: {error}") from None
+        why = str(error)
+        if raw and raw[:1] not in b'{["-0123456789tfn \t\n':
+            why = f"invalid character '{_shown(raw[0])}' looking for beginning of value"
+        raise errors.bad_request(f"invalid continue token: continue key is not valid: {why}") from None
     return revision, start.rstrip("\0")
+
+
+def _shown(byte: int) -> str:
+    """A byte as upstream's JSON errors show it."""
+    return chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}"
 
 
 def set_write_options(call: Call) -> None:
@@ -182,8 +201,8 @@ def parse_delete(call: Call) -> DeleteOptions:
         try:
             options = decode_json(request.body)
         except msgspec.DecodeError as error:
-            why = f"the object provided is unrecognized (must be of type DeleteOptions): couldn't get version/kind; json parse error: {error}"
-            raise errors.bad_request(why) from None
+            why = f"couldn't get version/kind; json parse error: {error}"
+            raise errors.bad_request(f"the object provided is unrecognized (must be of type DeleteOptions): {why}") from None
         if not isinstance(options, dict) or not isinstance(options.get("preconditions") or {}, dict):
             raise errors.bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
     for name in ("propagationPolicy",):

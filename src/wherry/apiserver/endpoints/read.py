@@ -76,7 +76,7 @@ async def list_or_watch(call: Call, store: Store, clock: Clock) -> Response:
     request, info = call.request, call.info
     media = negotiate(request.headers.get("accept", ""))
     watch = info.verb == "watch"
-    options = parse_list(request, store.resource, watch=watch)
+    options = parse_list(request, call.codec, watch=watch)
     shape = shape_for(call.codec, media, request.param("includeObject"), clock)
     selection = Selection(info.namespace, info.name, options.labels, options.fields)
     if watch:
@@ -108,14 +108,14 @@ def _list_now(store: Store, options: ListOptions, selection: Selection, shape: S
     return shape.many(items, revision, token, remaining)
 
 
-def candidates(cacher: Cacher, selection: Selection) -> list[CachedObject]:
+def candidates(cacher: Cacher, selection: Selection, *, namespaced: bool = True) -> list[CachedObject]:
     """What may match, in key order, by the narrowest index."""
     if selection.fields is not None:
-        for requirement in selection.fields.requirements:
-            if requirement.field == "metadata.name" and requirement.operator == "=" and selection.namespace:
-                one = cacher.get(selection.namespace, requirement.value)
-                return [one] if one is not None else []
-    return cacher.list(selection.namespace, selection.labels)
+        name = selection.fields.exact("metadata.name")
+        if name is not None and (selection.namespace or not namespaced):
+            one = cacher.get(selection.namespace, name)
+            return [one] if one is not None else []
+    return cacher.list(selection.namespace, selection.labels, selection.fields)
 
 
 def _position(cached: CachedObject, namespace: str) -> str:

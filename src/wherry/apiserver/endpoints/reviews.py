@@ -15,6 +15,7 @@ from wherry.apiserver.call import Call
 from wherry.apiserver.codec import encode
 from wherry.apiserver.endpoints.options import set_write_options
 from wherry.apiserver.endpoints.write import check_kind, check_namespace, decode_body
+from wherry.apiserver.registry.managed import manage_update
 from wherry.apiserver.requestinfo import RequestInfo
 from wherry.util.clock import rfc3339
 
@@ -26,6 +27,7 @@ def _asked(call: Call) -> Object:
     obj = decode_body(call, call.request.body)
     check_kind(call, obj)
     check_namespace(call, obj)
+    manage_update(call, {}, None, obj)
     return obj
 
 
@@ -44,7 +46,7 @@ def user_json(user: UserInfo) -> dict[str, Any]:
 async def self_subject_review(call: Call) -> Response:
     """Who the server takes the client for (`kubectl auth whoami`)."""
     obj = _asked(call)
-    obj["metadata"] = {"creationTimestamp": rfc3339(call.now)}
+    obj["metadata"]["creationTimestamp"] = rfc3339(call.now)
     obj["status"] = {"userInfo": user_json(call.user)}
     return _answered(obj)
 

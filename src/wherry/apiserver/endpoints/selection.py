@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.apimachinery.fields import FieldSelector
 from wherry.apimachinery.labels import Selector
 from wherry.storage.cached import CachedObject, WatchEvent
+from wherry.storage.index import INDEXED_FIELDS
 
 
 class Selection:
@@ -18,6 +19,15 @@ class Selection:
         self.labels = labels if labels is not None and not labels.everything else None
         self.fields = fields if fields is not None and fields.requirements else None
         self.everything = not name and self.labels is None and self.fields is None
+
+    @property
+    def indexed(self) -> tuple[str, str] | None:
+        """The field and value that the cache has an index of, if the selection demands one."""
+        for name in INDEXED_FIELDS:
+            value = None if self.fields is None else self.fields.exact(name)
+            if value is not None:
+                return name, value
+        return None
 
     def matches(self, cached: CachedObject) -> bool:
         if self.name and cached.name != self.name:

@@ -36,6 +36,10 @@ class Shape(Protocol):
 
     def single(self, cached: CachedObject) -> bytes: ...
 
+    def event(self, cached: CachedObject) -> bytes:
+        """As `single`, for a watch."""
+        ...
+
     def many(self, items: Sequence[CachedObject], revision: int, token: str, remaining: int | None) -> bytes: ...
 
     def bookmark(self, revision: int, *, initial: bool) -> bytes: ...
@@ -73,6 +77,8 @@ class WholeShape:
     def single(self, cached: CachedObject) -> bytes:
         return self._codec.body(cached)
 
+    event = single
+
     def many(self, items: Sequence[CachedObject], revision: int, token: str, remaining: int | None) -> bytes:
         item = self._codec.item
         return b'%b%b,"items":[%b]}' % (
@@ -100,6 +106,8 @@ class MetadataShape:
             found = cached.memo[self.key] = self._head + bytes(_metadata_decoder.decode(cached.value).metadata) + b"}"
         return found
 
+    event = single
+
     def many(self, items: Sequence[CachedObject], revision: int, token: str, remaining: int | None) -> bytes:
         head = encode({"kind": "PartialObjectMetadataList", "apiVersion": self._api})[:-1]
         return b'%b,"metadata":%b,"items":[%b]}' % (
@@ -123,30 +131,39 @@ class TableShape:
         self._api = f"meta.k8s.io/{media.version}"
         self.key = f"table {codec.api_version} {media.version} {self._include}"
         self._metadata = MetadataShape(codec, media)
-        columns = encode([column_json(column) for column in self._printer.columns])
         self._head = b'{"kind":"Table","apiVersion":"%b","metadata":' % self._api.encode()
-        self._columns = b',"columnDefinitions":%b,"rows":[' % columns
+        self._columns = encode([column_json(column) for column in self._printer.columns])
+        self._columns_known = False
 
-    def _table(self, meta: bytes, rows: Sequence[bytes]) -> bytes:
-        return b"%b%b%b%b]}" % (self._head, meta, self._columns, b",".join(rows))
+    def _table(self, meta: bytes, rows: Sequence[bytes], columns: bytes) -> bytes:
+        return b'%b%b,"columnDefinitions":%b,"rows":[%b]}' % (self._head, meta, columns, b",".join(rows))
 
     def single(self, cached: CachedObject) -> bytes:
+        return self._one(cached, self._columns)
+
+    def event(self, cached: CachedObject) -> bytes:
+        """Only the first Table of a watch tells the columns, as upstream's does."""
+        columns = b"null" if self._columns_known else self._columns
+        self._columns_known = True
+        return self._one(cached, columns)
+
+    def _one(self, cached: CachedObject, columns: bytes) -> bytes:
         meta = encode({"resourceVersion": str(cached.revision)})
-        return self._table(meta, [self._row(cached, self._clock.time(), {})])
+        return self._table(meta, [self._row(cached, self._clock.time(), {})], columns)
 
     def many(self, items: Sequence[CachedObject], revision: int, token: str, remaining: int | None) -> bytes:
-        now, ages = self._clock.time(), {}  # many objects of a list are of one second
-        return self._table(list_meta(revision, token, remaining), [self._row(cached, now, ages) for cached in items])
+        now = self._clock.time()
+        ages: dict[str, bytes] = {}  # many objects of a list are of one second
+        return self._table(list_meta(revision, token, remaining), [self._row(cached, now, ages) for cached in items], self._columns)
 
     def bookmark(self, revision: int, *, initial: bool) -> bytes:
-        return self._table(encode(bookmark_meta(revision, initial=initial)), [])
+        return self._table(encode(bookmark_meta(revision, initial=initial)), [], self._columns)
 
-    def _row(self, cached: CachedObject, now: float, ages: dict[str, str]) -> bytes:
-        memo: dict[str, Any] = cached.memo
-        pieces = memo.get(self.key)
+    def _row(self, cached: CachedObject, now: float, ages: dict[str, bytes]) -> bytes:
+        pieces: tuple[bytes | Age, ...] | None = cached.memo.get(self.key)
         if pieces is None:
-            pieces = memo[self.key] = self._pieces(cached)
-        return b"".join([p if type(p) is bytes else age_cell(p, now, ages) for p in pieces])
+            pieces = cached.memo[self.key] = self._pieces(cached)
+        return b"".join([piece if isinstance(piece, bytes) else age_cell(piece, now, ages) for piece in pieces])
 
     def _pieces(self, cached: CachedObject) -> tuple[bytes | Age, ...]:
         """The row with holes where ages stand."""
@@ -163,9 +180,13 @@ class TableShape:
         text += b"]"
         if self._printer.conditions is not None and (conditions := self._printer.conditions(obj)):
             text += b',"conditions":' + encode(conditions)
-        body = {"None": lambda: b"null", "Object": lambda: self._codec.body(cached), "Metadata": lambda: self._metadata.single(cached)}
-        pieces.append(text + b',"object":' + body[self._include]() + b"}")
+        pieces.append(b'%b,"object":%b}' % (text, self._object(cached)))
         return tuple(pieces)
+
+    def _object(self, cached: CachedObject) -> bytes:
+        if self._include == "None":
+            return b"null"
+        return self._codec.body(cached) if self._include == "Object" else self._metadata.single(cached)
 
 
 def column_json(column: Column) -> dict[str, Any]:
@@ -176,12 +197,14 @@ def column_json(column: Column) -> dict[str, Any]:
     }
 
 
-def age_cell(age: Age, now: float, known: dict[str, str]) -> bytes:
-    """The cell as JSON, at `now`."""
-    text = known.get(age.since)
-    if text is None:
-        text = known[age.since] = duration.age_text(age.since, now)
-    return encode(age.text.replace("{}", text))
+def age_cell(age: Age, now: float, known: dict[str, bytes]) -> bytes:
+    """The cell as JSON, at `now`.  `known` remembers the texts of one list."""
+    if age.text != "{}":
+        return encode(age.text.replace("{}", duration.age_text(age.since, now)))
+    cell = known.get(age.since)
+    if cell is None:
+        cell = known[age.since] = encode(duration.age_text(age.since, now))
+    return cell
 
 
 def shape_for(codec: Codec, media: Media, include: str, clock: Clock) -> Shape:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.api.resource import Object
+from wherry.api.schemas import definition
 from wherry.apimachinery import errors
 from wherry.apimachinery.decode import decode
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
-from wherry.api.schemas import definition
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json, encode
 from wherry.apiserver.endpoints import read, write

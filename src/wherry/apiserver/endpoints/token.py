@@ -6,10 +6,12 @@ import uuid
 from typing import Any
 
 from wherry.api.resource import Object
+from wherry.api.schemas import definition
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
+from wherry.apimachinery.managedfields import update_managed
 from wherry.apiserver.admission.interface import Reader
 from wherry.apiserver.authentication.authenticators import AUDIENCES, ISSUER
 from wherry.apiserver.authentication.jwt import Signer
@@ -20,6 +22,7 @@ from wherry.apiserver.endpoints.subresources import decode_other
 from wherry.apiserver.registry.store import Store
 from wherry.util.clock import rfc3339
 
+API_VERSION, SCHEMA = "authentication.k8s.io/v1", "io.k8s.api.authentication.v1.TokenRequest"
 MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 600, 1 << 32, 3600
 POD_TOKEN_SECONDS, EXTENDED_SECONDS = 3607, 365 * 24 * 3600
 _BOUND = {"Pod": ("v1", "pods", "pod"), "Secret": ("v1", "secrets", "secret"), "Node": ("v1", "nodes", "node")}
@@ -37,7 +40,8 @@ class TokenRequest:
             raise errors.method_not_allowed()
         set_write_options(call)
         account = decode_json(store.require(call.info.namespace, call.info.name).value)
-        body = decode_other(call, "TokenRequest", "authentication.k8s.io/v1", "io.k8s.api.authentication.v1.TokenRequest")
+        body = decode_other(call, "TokenRequest", API_VERSION, SCHEMA)
+        asked = {"spec": {"expirationSeconds": DEFAULT_SECONDS, **(body.get("spec") or {})}}
         spec = body.setdefault("spec", {})
         seconds = spec.get("expirationSeconds") or DEFAULT_SECONDS
         self._check(call, seconds)
@@ -50,12 +54,21 @@ class TokenRequest:
         }
         meta = account["metadata"]
         shown = {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"], "creationTimestamp": rfc3339(call.now)}
+        if owned := self._owned(call, asked):
+            shown["managedFields"] = owned
         answer = {
-            "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": shown,
+            "kind": "TokenRequest", "apiVersion": API_VERSION, "metadata": shown,
             "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
             "status": {"token": self._signer.sign(claims), "expirationTimestamp": rfc3339(now + seconds)},
         }
         return Response(201, encode(answer))
+
+    @staticmethod
+    def _owned(call: Call, asked: Object) -> list[dict[str, Any]]:
+        return update_managed(
+            None, asked, schema=definition(SCHEMA), manager=call.field_manager, api_version=API_VERSION, now=rfc3339(call.now),
+            subresource="token",
+        )
 
     @staticmethod
     def _check(call: Call, seconds: int) -> None:
@@ -82,7 +95,8 @@ class TokenRequest:
             raise errors.not_found("", plural, name)
         uid = obj["metadata"]["uid"]
         if ref.get("uid") and ref["uid"] != uid:
-            why = f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+            why = f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record."
+            why += " The object might have been deleted and then recreated"
             raise errors.conflict("", plural, name, why)
         if kind == "Pod" and obj["spec"].get("serviceAccountName") != meta["name"]:
             why = f"cannot bind token for serviceaccount {meta['name']!r} to pod running with different serviceaccount name."

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+
+from msgspec import structs
 
 from wherry.apimachinery.errors import StatusError
-from wherry.apiserver.codec import encode
+from wherry.apiserver.codec import encode, with_revision, without_revision
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import Shape
 from wherry.storage.cached import CachedObject, WatchEvent
-from wherry.storage.cacher import Cacher
+from wherry.storage.cacher import Cacher, Subscription
 from wherry.storage.interface import Compacted
 from wherry.util.clock import Clock
 
@@ -51,7 +52,7 @@ class Watch:
         self._ended = False
         self._write: Callable[[bytes], None] | None = None
         self._backlog: Callable[[], int] = lambda: 0
-        self._subscription: Any = None
+        self._subscription: Subscription | None = None
         self._alarm: asyncio.Task[None] | None = None
         self._sent = 0
         self._first_bookmark = 0
@@ -61,11 +62,13 @@ class Watch:
     def start(self, revision: int, initial: Iterable[CachedObject] | None, *, initial_bookmark: bool) -> None:
         """Send `initial` as ADDED, then every change after `revision`.  Raises Compacted."""
         for cached in initial or ():
-            self._put(self._frame("ADDED", cached, cached.memo))
+            self._put(self._frame("ADDED", cached))
         if initial_bookmark:
             self._put(_chunk(self._bookmark_line(revision, initial=True)))
         self._sent = revision
-        self._subscription = self._cacher.subscribe(revision, self._selection.namespace, self._on_events, self._on_dropped)
+        self._subscription = self._cacher.subscribe(
+            revision, self._selection.namespace, self._on_events, self._on_dropped, field=self._selection.indexed
+        )
         self._alarm = asyncio.get_running_loop().create_task(self._keep(), name="watch timer")
 
     async def _keep(self) -> None:
@@ -90,18 +93,19 @@ class Watch:
         for event in events:
             kind = event.type if selection.everything else selection.transition(event)
             if kind:
-                self._put(self._frame(kind, event.object, event.object.memo))
+                shown = departed(event) if kind == "DELETED" != event.type else event.object
+                self._put(self._frame(kind, shown))
         if events:
             self._sent = events[-1].revision
 
-    def _frame(self, kind: str, cached: CachedObject, memo: dict[str, bytes]) -> bytes:
+    def _frame(self, kind: str, cached: CachedObject) -> bytes:
         """The framed event: made by the first watcher that wants this kind and shape, shared by the others."""
         if not self._shape.shareable:
-            return _chunk(event_line(kind, self._shape.single(cached)))
+            return _chunk(event_line(kind, self._shape.event(cached)))
         key = self._memo[kind]
-        framed = memo.get(key)
+        framed: bytes | None = cached.memo.get(key)
         if framed is None:
-            framed = memo[key] = _chunk(event_line(kind, self._shape.single(cached)))
+            framed = cached.memo[key] = _chunk(event_line(kind, self._shape.event(cached)))
         return framed
 
     def _on_dropped(self) -> None:
@@ -166,6 +170,18 @@ class Watch:
             self._alarm.cancel()
             await asyncio.gather(self._alarm, return_exceptions=True)
             self._alarm = None
+
+
+def departed(event: WatchEvent) -> CachedObject:
+    """What a watcher sees of an object that its selector no longer matches: the last state that it did, as of now."""
+    found: CachedObject | None = event.object.memo.get("departed")
+    if found is None:
+        last = event.previous
+        assert last is not None
+        value = with_revision(without_revision(last.value, last.revision), event.revision)
+        found = structs.replace(last, revision=event.revision, value=value, memo={})
+        event.object.memo["departed"] = found
+    return found
 
 
 def _unframe(framed: bytes) -> bytes:

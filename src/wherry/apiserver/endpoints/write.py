@@ -21,6 +21,7 @@ from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
 from wherry.apiserver.registry.deletion import DeleteOptions
+from wherry.apiserver.registry.managed import reset_fields
 from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
 from wherry.storage.interface import Entry
@@ -68,6 +69,12 @@ def check_namespace(call: Call, obj: Object) -> None:
         raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
+def check_name(call: Call, name: str) -> None:
+    """The object's name must be the URL's."""
+    if name != call.info.name:
+        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.info.name})")
+
+
 def respond(call: Call, store: Store, written: Written, clock: Clock, status: int = 200) -> Response:
     """The written object in the form that the client wants."""
     request = call.request
@@ -87,8 +94,6 @@ def warn_if_idle(call: Call) -> None:
     """Say so when nothing acts on a kind yet."""
     if not call.resource.acted_on:
         call.warn(NOT_ACTED_ON.format(kind=call.resource.kind))
-    if call.codec.version.deprecation:
-        call.warn(call.codec.version.deprecation)
 
 
 async def create(call: Call, store: Store, clock: Clock) -> Response:
@@ -106,15 +111,9 @@ async def update(call: Call, store: Store, clock: Clock) -> Response:
     obj = decode_body(call, call.request.body)
     check_kind(call, obj)
     check_namespace(call, obj)
-    name = obj["metadata"].get("name") or ""
-    if name != call.info.name:
-        why = f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
-        raise errors.bad_request(why if name else "the name of the object (" + name + f") does not match the name on the URL ({call.info.name})")
+    check_name(call, obj.get("metadata", {}).get("name") or "")
     given = obj["metadata"].get("resourceVersion")
     strategy = call.resource.strategy
-    if not given and not strategy.allow_unconditional_update and not strategy.allow_create_on_update:
-        cause = errors.Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion")
-        raise errors.invalid(call.resource.group, call.resource.kind, name, [cause])
     fields_given = obj["metadata"].get("managedFields")
     body = encode(obj)
 
@@ -202,9 +201,7 @@ async def _apply(call: Call, store: Store, clock: Clock) -> Response:
         raise errors.bad_request("kind and apiVersion must be set in an apply patch")
     check_kind(call, obj)
     check_namespace(call, obj)
-    name = obj["metadata"].setdefault("name", call.info.name)
-    if name != call.info.name:
-        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.info.name})")
+    check_name(call, obj["metadata"].setdefault("name", call.info.name))
     if obj["metadata"].get("managedFields"):
         raise errors.bad_request("metadata.managedFields must be nil")
     body, force = encode(obj), call.request.param("force") in TRUE
@@ -214,7 +211,7 @@ async def _apply(call: Call, store: Store, clock: Clock) -> Response:
         merged = apply_patch(
             live, decode_json(body), schema=codec.schema, manager=call.field_manager, api_version=codec.api_version,
             subresource=call.subresource, force=force, now=rfc3339(call.now),
-            ignored=() if call.subresource == "status" or not store.has_status else ("status",),
+            ignored=reset_fields(call.resource, call.subresource),
         )
         return codec.to_hub(merged)
 
@@ -231,19 +228,17 @@ async def delete(call: Call, store: Store, clock: Clock) -> Response:
     written = await store.delete(call, call.info.namespace, call.info.name, options)
     media = negotiate(call.request.headers.get("accept", ""))
     if written.deleted and call.resource.plural not in RETURNS_DELETED:
-        details = {"name": call.info.name, "group": call.resource.group, "kind": call.resource.plural, "uid": written.obj["metadata"]["uid"]}
-        status = {
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-            "details": {k: v for k, v in details.items() if v},
-        }
-        return answer(encode(status), media)
+        uid, resource = written.obj["metadata"]["uid"], call.resource
+        details = {"name": call.info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return answer(encode({**status, "details": {k: v for k, v in details.items() if v}}), media)
     return respond(call, store, written, clock)
 
 
 async def delete_collection(call: Call, store: Store, clock: Clock) -> Response:
     options = parse_delete(call)
     call.field_manager = "unknown"
-    listed = parse_list(call.request, store.resource, watch=False)
+    listed = parse_list(call.request, call.codec, watch=False)
     selection = Selection(call.info.namespace, "", listed.labels, listed.fields)
     found = [c for c in candidates(store.cacher, selection) if selection.matches(c)]
     gone = []

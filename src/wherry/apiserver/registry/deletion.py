@@ -92,7 +92,8 @@ def plan(resource: Resource, obj: Object, options: DeleteOptions, now: float) ->
     if meta.get("deletionTimestamp"):
         return _again(obj, grace, options, changed, now)
     if grace == 0 and not finalizers and not _namespace_has_finalizers(obj):
-        meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"] = rfc3339(now), 0
+        if resource.strategy.graceful:
+            _mark(obj, 0, now)
         return Step.REMOVE
     _mark(obj, grace, now)
     return Step.MARK

@@ -15,12 +15,15 @@ from wherry.api.registry import storage_prefix
 from wherry.api.resource import Object, Resource
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import Cause, StatusError
-from wherry.apimachinery.managedfields import update_managed
+from wherry.apimachinery.fielderrors import invalid
+from wherry.apimachinery.managedfields import same_but_for_times
 from wherry.apimachinery.validation import validate_object_meta, validate_object_meta_update
+from wherry.apimachinery.values import deep_copy
 from wherry.apiserver.admission.interface import Attributes, Chain
 from wherry.apiserver.call import Call
-from wherry.apiserver.codec import Codec, decode_json, encode, encode_stored, with_revision, without_revision
+from wherry.apiserver.codec import decode_json, encode_stored, with_revision, without_revision
 from wherry.apiserver.registry import deletion
+from wherry.apiserver.registry.managed import STATUS_WRITES, Codecs, manage_update, reset_fields
 from wherry.apiserver.registry.names import generate_name
 from wherry.storage.cached import CachedObject
 from wherry.storage.cacher import Cacher
@@ -29,6 +32,7 @@ from wherry.util.clock import rfc3339
 
 MAX_TRIES = 64
 MAX_OBJECT_BYTES = 3 << 20
+Finish = Callable[[bool], None]
 Transform = Callable[[Object | None], Object | Awaitable[Object]]
 
 
@@ -38,11 +42,11 @@ class Hook(Protocol):
     Upstream's BeginCreate, BeginUpdate and AfterDelete.
     """
 
-    async def begin_create(self, call: Call, obj: Object) -> Callable[[], None] | None:
-        """May change `obj`; returns what undoes it if the write fails."""
+    async def begin_create(self, call: Call, obj: Object) -> Finish | None:
+        """May change `obj`; what it returns is called when the write is done, with whether it came to be."""
         ...
 
-    async def begin_update(self, call: Call, obj: Object, old: Object) -> Callable[[], None] | None: ...
+    async def begin_update(self, call: Call, obj: Object, old: Object) -> Finish | None: ...
 
     def after_delete(self, obj: Object) -> None: ...
 
@@ -50,21 +54,25 @@ class Hook(Protocol):
 class Written:
     """The outcome of a write: the object in the hub's form, its bytes, and how it was reached."""
 
-    __slots__ = ("created", "deleted", "obj", "revision", "value")
+    __slots__ = ("created", "deleted", "dry", "obj", "revision", "value")
 
-    def __init__(self, obj: Object, value: bytes, revision: int, *, created: bool = False, deleted: bool = False) -> None:
-        self.obj, self.value, self.revision, self.created, self.deleted = obj, value, revision, created, deleted
+    def __init__(
+        self, obj: Object, value: bytes, revision: int, *, created: bool = False, deleted: bool = False, dry: bool = False
+    ) -> None:
+        self.obj, self.value, self.revision = obj, value, revision
+        self.created, self.deleted = created, deleted
+        self.dry = dry  # nothing was written
 
 
 class Store:
     """All writes of one resource."""
 
-    def __init__(self, resource: Resource, storage: Storage, cacher: Cacher, chain: Chain, hub: Codec) -> None:
+    def __init__(self, resource: Resource, storage: Storage, cacher: Cacher, chain: Chain, codecs: Codecs) -> None:
         self.resource = resource
         self.storage = storage
         self.cacher = cacher
         self.chain = chain
-        self.hub = hub
+        self.codecs = codecs
         self.prefix = storage_prefix(resource)
         self.hooks: list[Hook] = []
         self.has_status = any(s.name == "status" for s in resource.subresources)
@@ -108,12 +116,11 @@ class Store:
         if managed:
             meta["managedFields"] = managed
         strategy.default(obj)
-        strategy.prepare_for_create(obj)
         for attempt in range(8):
             if generated := bool(meta.get("generateName")) and (not meta.get("name") or attempt > 0):
                 meta["name"] = generate_name(meta["generateName"])
             try:
-                return await self._try_create(call, obj, meta, applied)
+                return await self._try_create(call, obj, applied)
             except KeyExists:
                 if not generated or attempt == 7:
                     raise errors.already_exists(self.resource.group, self.resource.plural, meta.get("name", "")) from None
@@ -133,31 +140,32 @@ class Store:
         if self.resource.strategy.has_generation:
             meta["generation"] = 1
 
-    async def _try_create(self, call: Call, obj: Object, meta: dict[str, Any], applied: bool) -> Written:
+    async def _try_create(self, call: Call, obj: Object, applied: bool) -> Written:
+        strategy, meta = self.resource.strategy, obj["metadata"]
         if not applied:
-            self._manage(call, None, obj)  # before admission: what that sets has no owner
+            manage_update(call, self.codecs, None, obj)  # before admission: what that sets has no owner
         attributes = self._attributes(call, "CREATE", obj, None)
         await self.chain.admit(attributes)
-        self.resource.strategy.default(obj)
-        undo = [u for hook in self.hooks if (u := await hook.begin_create(call, obj))]
+        strategy.default(obj)
+        strategy.prepare_for_create(obj)
+        finish = [f for hook in self.hooks if (f := await hook.begin_create(call, obj))]
+        written: Written | None = None
         try:
-            self._refuse(call, obj, [*self._meta_errors(obj), *self.resource.strategy.validate(obj)])
+            self._refuse(obj, [*self._meta_errors(obj), *strategy.validate(obj), *strategy.validate_create(obj)])
             await self.chain.validate(attributes)
-            for text in self.resource.strategy.warnings(obj):
+            for text in strategy.warnings(obj):
                 call.warn(text)
-            value = self._encode(obj)
+            value, key = self._encode(obj), self.key(meta.get("namespace", ""), meta["name"])
             if call.dry_run:
                 if self.cacher.get(meta.get("namespace", ""), meta["name"]) is not None:
                     raise KeyExists
-                for each in undo:
-                    each()
-                return Written(obj, value, 0, created=True)
-            entry = await self._put(self.storage.create(self.key(meta.get("namespace", ""), meta["name"]), value, self.resource.ttl))
-            return Written(obj, value, entry.revision, created=True)
-        except BaseException:
-            for each in undo:
-                each()
-            raise
+                return Written(obj, value, 0, created=True, dry=True)
+            entry = await self._put(self.storage.create(key, value, self.resource.ttl))
+            written = Written(obj, value, entry.revision, created=True)
+            return written
+        finally:
+            for each in finish:
+                each(written is not None)
 
     # -- update ----------------------------------------------------------------------------------
 
@@ -204,46 +212,49 @@ class Store:
         base["metadata"]["resourceVersion"] = str(entry.revision)
         made = transform(base)
         obj = made if isinstance(made, dict) else await made
-        self._check_identity(call, obj, old, entry.revision)
-        if not trusted:
-            self._before_update(call, obj, old)
+        self._check_identity(obj, old, entry.revision)
         if not applied:
-            self._manage(call, old, obj)
+            self.resource.strategy.default(obj)
+            manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
         await self.chain.admit(attributes)
         self.resource.strategy.default(obj)
-        undo = [u for hook in self.hooks if (u := await hook.begin_update(call, obj, old))]
+        if not trusted:
+            self._before_update(call, obj, old)
+        finish = [f for hook in self.hooks if (f := await hook.begin_update(call, obj, old))]
+        written: Written | None = None
         try:
             if not trusted:
                 self._validate_update(call, obj, old)
             await self.chain.validate(attributes)
+            if same_but_for_times(obj, old):
+                return await self._unchanged(old, entry)
             value = self._encode(obj)
-            if value == entry.value:
-                return await self._unchanged(obj, entry)
             if call.dry_run:
-                for each in undo:
-                    each()
-                return Written(obj, value, entry.revision)
+                return Written(obj, value, entry.revision, dry=True)
             if deletion.is_finished(obj):
                 gone = await self._put(self.storage.delete(entry.key, entry.revision))
-                self._deleted(obj)
+                self._deleted(old)
                 return Written(obj, value, gone.revision, deleted=True)
-            written = await self._put(self.storage.update(entry.key, value, entry.revision, self.resource.ttl))
-            return Written(obj, value, written.revision)
-        except BaseException:
-            for each in undo:
-                each()
-            raise
+            changed = await self._put(self.storage.update(entry.key, value, entry.revision, self.resource.ttl))
+            written = Written(obj, value, changed.revision)
+            return written
+        finally:
+            for each in finish:
+                each(written is not None)
 
     async def _unchanged(self, obj: Object, entry: Entry) -> Written:
         """Nothing to write; but an answer must not tell of a version that is not yet on disk."""
         await self._settle(entry.key)
         return Written(obj, entry.value, entry.revision)
 
-    def _check_identity(self, call: Call, obj: Object, old: Object, revision: int) -> None:
+    def _check_identity(self, obj: Object, old: Object, revision: int) -> None:
         meta, old_meta = obj.setdefault("metadata", {}), old["metadata"]
-        given = meta.pop("resourceVersion", "")
-        if given and given != "0" and given != str(revision):
+        given = meta.pop("resourceVersion", "") or "0"
+        if given == "0" and not self.resource.strategy.allow_unconditional_update:
+            cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise errors.invalid(self.resource.group, self.resource.kind, old_meta["name"], [cause])
+        if given not in ("0", str(revision)):
             raise errors.conflict(self.resource.group, self.resource.plural, old_meta["name"])
         uid = meta.get("uid")
         if uid and uid != old_meta["uid"]:
@@ -262,36 +273,26 @@ class Store:
     def _before_update(self, call: Call, obj: Object, old: Object) -> None:
         """Keep apart what the main resource and its status may change; count the generation."""
         strategy = self.resource.strategy
-        if call.subresource == "status":
-            meta = {**obj["metadata"], "ownerReferences": old["metadata"].get("ownerReferences")}
-            status = obj.get("status")
-            obj.clear()
-            obj.update({k: v for k, v in old.items() if k != "status"})
-            obj["metadata"] = {k: v for k, v in meta.items() if v is not None}
-            if status is not None:
-                obj["status"] = status
+        if call.subresource in STATUS_WRITES:
+            _restore(obj, old, reset_fields(self.resource, call.subresource))
             return
-        if self.has_status:
-            if "status" in old:
-                obj["status"] = decode_json(encode(old["status"]))
-            else:
-                obj.pop("status", None)
-        strategy.default(obj)
+        _restore(obj, old, reset_fields(self.resource, ""))
         strategy.prepare_for_update(obj, old)
-        if strategy.has_generation and _changed_outside_status(obj, old):
+        annotations = strategy.annotations_count and obj["metadata"].get("annotations") != old["metadata"].get("annotations")
+        if strategy.has_generation and (annotations or _changed_outside_status(obj, old)):
             obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def _validate_update(self, call: Call, obj: Object, old: Object) -> None:
         strategy = self.resource.strategy
         causes = [*self._meta_errors(obj), *validate_object_meta_update(obj["metadata"], old["metadata"])]
-        if call.subresource == "status":
+        if call.subresource in STATUS_WRITES:
             causes += strategy.validate_status(obj, old)
         else:
             causes += strategy.validate(obj)
             causes += strategy.validate_update(obj, old)
             for text in strategy.warnings(obj):
                 call.warn(text)
-        self._refuse(call, obj, causes)
+        self._refuse(obj, causes)
 
     # -- delete ----------------------------------------------------------------------------------
 
@@ -316,14 +317,13 @@ class Store:
         if step == deletion.Step.NOTHING:
             return await self._unchanged(obj, entry)
         if step == deletion.Step.MARK:
-            self._manage(call, decode_json(entry.value), obj)
             value = self._encode(obj)
             if call.dry_run:
-                return Written(obj, value, entry.revision)
+                return Written(obj, value, entry.revision, dry=True)
             written = await self._put(self.storage.update(entry.key, value, entry.revision, self.resource.ttl))
             return Written(obj, value, written.revision)
         if call.dry_run:
-            return Written(obj, entry.value, entry.revision, deleted=True)
+            return Written(obj, self._encode(obj), entry.revision, deleted=True, dry=True)
         gone = await self._put(self.storage.delete(entry.key, entry.revision))
         self._deleted(obj)
         return Written(obj, self._encode(obj), gone.revision, deleted=True)
@@ -344,13 +344,9 @@ class Store:
     def _meta_errors(self, obj: Object) -> list[Cause]:
         return validate_object_meta(obj["metadata"], namespaced=self.resource.namespaced, name_rule=self.resource.name_rule)
 
-    def _refuse(self, call: Call, obj: Object, causes: list[Cause]) -> None:
+    def _refuse(self, obj: Object, causes: list[Cause]) -> None:
         if causes:
             raise errors.invalid(self.resource.group, self.resource.kind, obj["metadata"].get("name", ""), causes)
-
-    def _manage(self, call: Call, old: Object | None, new: Object) -> None:
-        """Who owns which field (managedFields), as the version in which the client spoke sees it."""
-        manage_update(call, old, new, self.has_status)
 
     def _encode(self, obj: Object) -> bytes:
         value = encode_stored(obj)
@@ -375,7 +371,7 @@ class Store:
         """The written version as the cache holds it (its encodings are shared), or as bytes."""
         meta = written.obj["metadata"]
         found = self.cacher.get(meta.get("namespace", ""), meta["name"])
-        if found is not None and found.revision == written.revision and not written.deleted:
+        if found is not None and found.revision == written.revision and not (written.deleted or written.dry):
             return found
         return with_revision(written.value, written.revision) if written.revision else written.value
 
@@ -390,22 +386,12 @@ def _changed_outside_status(obj: Object, old: Object) -> bool:
     return any(obj.get(k) != old.get(k) for k in keys)
 
 
-def manage_update(call: Call, old: Object | None, new: Object, has_status: bool) -> None:
-    """Set `metadata.managedFields` of `new` for an ordinary write."""
-    codec = call.codec
-    subresource = call.subresource if call.subresource not in ("", "binding", "finalize", "token") else ""
-    if codec.is_hub:
-        live, shown = old, new
-    else:
-        live = codec.from_hub(decode_json(encode_stored(old))) if old is not None else None
-        shown = codec.from_hub(decode_json(encode_stored(new)))
-    if old is not None and "managedFields" not in new["metadata"] and "managedFields" in old["metadata"]:
-        new["metadata"]["managedFields"] = old["metadata"]["managedFields"]
-    entries = update_managed(
-        live, shown, schema=codec.schema, manager=call.field_manager or "unknown", api_version=codec.api_version,
-        subresource=subresource, now=rfc3339(call.now), ignored=() if subresource == "status" or not has_status else ("status",),
-    )
-    if entries:
-        new["metadata"]["managedFields"] = entries
-    else:
-        new["metadata"].pop("managedFields", None)
+def _restore(obj: Object, old: Object, paths: tuple[str, ...]) -> None:
+    """Put back what is at the dotted `paths` (of one or two steps)."""
+    for path in paths:
+        above, _, last = path.rpartition(".")
+        here, before = (obj[above], old[above]) if above else (obj, old)
+        if last in before:
+            here[last] = deep_copy(before[last])
+        else:
+            here.pop(last, None)
