@@ -57,13 +57,14 @@ class Context:
 class Controller(ABC):
     """One controller.  `run` is its owner's task and owns all of its own."""
 
-    name: ClassVar[str]  # its user's name and its events' source: "deployment-controller"
+    name: ClassVar[str]  # of its user: "deployment-controller"
+    component: ClassVar[str] = ""  # its events' source, where it differs from `name`
     workers: ClassVar[int] = 5
 
     def __init__(self, context: Context) -> None:
         self.client = context.client_for(self.name)
         self.informers, self.clock, self.options = context.informers, context.clock, context.options
-        self.recorder = EventRecorder(self.client, self.clock, self.name)
+        self.recorder = EventRecorder(self.client, self.clock, self.component or self.name)
         self.queue: WorkQueue[str] = WorkQueue(self.clock)
         self._followed: list[Informer[Any]] = []
 

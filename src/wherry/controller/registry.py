@@ -8,9 +8,12 @@ from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
 from wherry.controller.garbagecollector.controller import GarbageCollector
 from wherry.controller.namespace.controller import NamespaceController
+from wherry.controller.nodelifecycle.controller import NodeLifecycleController
+from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
+from wherry.controller.tainteviction.controller import TaintEvictionController
 
 CONTROLLERS: tuple[type[Controller], ...] = (
     NamespaceController,
@@ -22,4 +25,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     EndpointSliceController,
     EndpointsController,
     GarbageCollector,
+    NodeLifecycleController,
+    TaintEvictionController,
+    PodGCController,
 )

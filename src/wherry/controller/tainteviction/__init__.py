@@ -1,0 +1,1 @@
+"""Taint eviction: Pods leave nodes whose NoExecute taints they do not tolerate."""

@@ -1,0 +1,86 @@
+"""Deletes Pods when their time on a tainted node is over."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from wherry.api.types import core_v1
+from wherry.apimachinery.errors import StatusError, is_not_found
+from wherry.client.informer import Handler
+from wherry.client.store import key_of
+from wherry.controller.controller import Context, Controller, RequeueAfter
+from wherry.controller.nodelifecycle.controller import by_node
+from wherry.controller.tainteviction.plan import evict_at
+from wherry.util.clock import rfc3339
+
+
+class TaintEvictionController(Controller):
+    name: ClassVar[str] = "node-controller"  # upstream's taint manager speaks as the same user
+    component: ClassVar[str] = "taint-eviction-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.nodes = self.informer(core_v1.Node)
+        self.pods = self.informer(core_v1.Pod)
+        self.pods.store.add_indexer("node", by_node)
+        self._due: dict[str, float] = {}  # wall time, of Pods that will have to go
+        self.pods.add_handler(Handler(self._pod_changed, self._pod_updated, self._pod_gone))
+        self.nodes.add_handler(Handler(self._node_changed, self._node_updated))
+
+    def _pod_changed(self, pod: core_v1.Pod) -> None:
+        node = self.nodes.store.get(pod.spec.node_name) if pod.spec.node_name else None
+        if node is not None and any(taint.effect == "NoExecute" for taint in node.spec.taints):
+            self.enqueue(pod)
+
+    def _pod_updated(self, old: core_v1.Pod, new: core_v1.Pod) -> None:
+        if (old.spec.node_name, old.spec.tolerations) != (new.spec.node_name, new.spec.tolerations):
+            self._pod_changed(new)
+
+    def _pod_gone(self, pod: core_v1.Pod) -> None:
+        self._due.pop(key_of(pod), None)
+
+    def _node_changed(self, node: core_v1.Node) -> None:
+        if node.spec.taints:
+            self._enqueue_pods(node)
+
+    def _node_updated(self, old: core_v1.Node, new: core_v1.Node) -> None:
+        if old.spec.taints != new.spec.taints:
+            self._enqueue_pods(new)
+
+    def _enqueue_pods(self, node: core_v1.Node) -> None:
+        for pod in self.pods.store.by_index("node", node.metadata.name):
+            self.enqueue(pod)
+
+    async def reconcile(self, key: str) -> RequeueAfter | None:
+        pod = self.pods.store.get_by_key(key)
+        node = self.nodes.store.get(pod.spec.node_name) if pod is not None else None
+        if pod is None or node is None or pod.metadata.deletion_timestamp is not None:
+            return None
+        now = self.clock.time()
+        due = evict_at(pod, node.spec.taints, now)
+        if due is None:
+            if self._due.pop(key, None) is not None:
+                self.recorder.normal(pod, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
+            return None
+        self._due[key] = due
+        if due > now:
+            return RequeueAfter(due - now)
+        self.recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")
+        await self._evict(pod, now)
+        return None
+
+    async def _evict(self, pod: core_v1.Pod, now: float) -> None:
+        meta = pod.metadata
+        condition = {
+            "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint", "lastTransitionTime": rfc3339(now),
+        }
+        body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
+        try:
+            await self.client.patch(
+                core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic",
+            )
+            await self.client.delete(core_v1.Pod, meta.name, meta.namespace, uid=meta.uid)
+        except StatusError as error:
+            if not is_not_found(error):
+                raise

@@ -1,0 +1,52 @@
+"""When a Pod has to leave its node.  Pure.
+
+Behaviour: kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wherry.api.types import core_v1
+from wherry.util.clock import parse_rfc3339
+
+
+def tolerates(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    if toleration.operator == "Exists":
+        return True
+    if toleration.operator in ("Lt", "Gt"):
+        return _compares(toleration, taint)
+    return bool(toleration.key) and toleration.value == taint.value
+
+
+def _compares(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
+    """Numeric tolerations (KEP-5471): the taint's value is less, or greater, than the toleration's."""
+    try:
+        bound, value = int(toleration.value), int(taint.value)
+    except ValueError:
+        return False
+    return value < bound if toleration.operator == "Lt" else value > bound
+
+
+def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float) -> float | None:
+    """The wall time at which the Pod has to go; None when it may stay.
+
+    It may stay for the shortest `tolerationSeconds` of the tolerations used, from when the last taint came.
+    """
+    execute = [taint for taint in taints if taint.effect == "NoExecute"]
+    if not execute:
+        return None
+    seconds: list[int] = []
+    for taint in execute:
+        used = [each for each in pod.spec.tolerations if tolerates(each, taint)]
+        if not used:
+            return now
+        seconds += [each.toleration_seconds for each in used if each.toleration_seconds is not None]
+    if not seconds:
+        return None
+    since = max((parse_rfc3339(taint.time_added) for taint in execute if taint.time_added), default=now)
+    return since + max(0, min(seconds))

@@ -1,0 +1,117 @@
+"""A node that falls silent: Unknown after the grace period, tainted, its Pods not ready and at last evicted."""
+
+from __future__ import annotations
+
+from wherry.api.types import coordination_v1, core_v1, meta_v1
+from wherry.controller.nodelifecycle.controller import NodeLifecycleController
+from wherry.controller.podgc.controller import PodGCController
+from wherry.controller.tainteviction.controller import TaintEvictionController
+from wherry.util.clock import rfc3339, rfc3339_micro
+
+
+async def add_node(w, name):
+    await w.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name)))
+    lease = coordination_v1.Lease(
+        metadata=meta_v1.ObjectMeta(name=name, namespace="kube-node-lease"),
+        spec=coordination_v1.LeaseSpec(holder_identity=name, renew_time=rfc3339_micro(w.clock.time())),
+    )
+    await w.client.create(lease)
+    await say_ready(w, name)
+
+
+async def say_ready(w, name):
+    now = rfc3339(w.clock.time())
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": now, "lastTransitionTime": now}
+    await w.client.patch(
+        core_v1.Node, name, {"status": {"conditions": [ready]}}, subresource="status", patch_type="strategic",
+    )
+
+
+async def renew(w, name):
+    body = {"spec": {"renewTime": rfc3339_micro(w.clock.time())}}
+    await w.client.patch(coordination_v1.Lease, name, body, "kube-node-lease")
+
+
+async def add_pod(w, name, node, tolerations=()):
+    spec = core_v1.PodSpec(
+        node_name=node, containers=[core_v1.Container(name="c", image="busybox:1.36")], tolerations=list(tolerations),
+    )
+    pod = await w.client.create(core_v1.Pod(metadata=meta_v1.ObjectMeta(name=name, namespace="default"), spec=spec))
+    await w.set_pod(pod)
+
+
+async def taints(w, name):
+    node = await w.client.get(core_v1.Node, name)
+    return sorted((taint.key, taint.effect) for taint in node.spec.taints)
+
+
+async def live(w, seconds, *nodes):
+    """Let time pass while `nodes` renew their leases."""
+    while seconds > 0:
+        for name in nodes:
+            await renew(w, name)
+        await w.advance(10)
+        seconds -= 10
+
+
+async def start(w):
+    await w.namespace("kube-node-lease")
+    await w.namespace()
+    w.start(NodeLifecycleController, TaintEvictionController, PodGCController)
+    for name in ("n1", "n2"):
+        await add_node(w, name)
+    await w.settle()
+
+
+UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
+async def test_a_silent_node_is_tainted_and_its_pods_go_when_their_time_is_over(world):
+    async with world() as w:
+        await start(w)
+        await add_pod(w, "short", "n2", [core_v1.Toleration(key=UNREACHABLE, operator="Exists", effect="NoExecute", toleration_seconds=30)])
+        await add_pod(w, "long", "n2", [core_v1.Toleration(operator="Exists")])
+        await live(w, 40, "n1")
+        assert await taints(w, "n2") == []
+        await live(w, 20, "n1")
+        assert await taints(w, "n1") == []
+        assert await taints(w, "n2") == [(UNREACHABLE, "NoExecute"), (UNREACHABLE, "NoSchedule")]
+        ready = next(c for c in (await w.client.get(core_v1.Node, "n2")).status.conditions if c.type == "Ready")
+        assert (ready.status, ready.reason) == ("Unknown", "NodeStatusUnknown")
+        pods = await w.pods()
+        assert [pod.status.conditions[0].status for pod in pods] == ["False", "False"]
+        assert not any(pod.metadata.deletion_timestamp for pod in pods)
+        await live(w, 40, "n1")
+        going = {pod.metadata.name: bool(pod.metadata.deletion_timestamp) for pod in await w.pods()}
+        assert going == {"long": False, "short": True}
+
+
+async def test_a_node_that_comes_back_loses_its_taints(world):
+    async with world() as w:
+        await start(w)
+        await live(w, 60, "n1")
+        assert await taints(w, "n2")
+        await say_ready(w, "n2")
+        await live(w, 10, "n1", "n2")
+        assert await taints(w, "n2") == []
+
+
+async def test_nobody_is_evicted_while_no_node_is_ready(world):
+    async with world() as w:
+        await start(w)
+        await add_pod(w, "p", "n1")
+        await live(w, 70)
+        assert await taints(w, "n1") == await taints(w, "n2") == [(UNREACHABLE, "NoSchedule")]
+        await live(w, 400)
+        assert [pod.metadata.deletion_timestamp for pod in await w.pods()] == [None]
+
+
+async def test_pods_of_a_node_that_was_deleted_fail_and_go(world):
+    async with world() as w:
+        await start(w)
+        await add_pod(w, "p", "n2")
+        await w.client.delete(core_v1.Node, "n2")
+        await live(w, 40, "n1")
+        assert len(await w.pods()) == 1
+        await live(w, 40, "n1")
+        assert await w.pods() == []
