@@ -1,6 +1,7 @@
 """Waits for processes that are nobody's child here, by pidfd: nothing polls."""
 
 import asyncio
+import contextlib
 import os
 
 from wherry.runtime.embedded.records import ProcessId
@@ -29,3 +30,9 @@ async def ended(process: ProcessId) -> None:
             loop.remove_reader(descriptor)
     finally:
         os.close(descriptor)
+
+
+def reap(process: ProcessId) -> None:
+    """Collect a process that has ended, if it is this one's child (see `linux.adopt_orphans`)."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)

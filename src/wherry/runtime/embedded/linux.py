@@ -20,6 +20,7 @@ MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
+_PR_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
@@ -40,6 +41,14 @@ def unshare(flags: int) -> None:
 def setns(descriptor: int, kind: int) -> None:
     """Move this thread into the namespace that `descriptor` is open on."""
     _check(_libc.setns(descriptor, kind), "setns")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of this process's orphaned descendants, whose end is then ours to collect.
+
+    conmon puts itself into the background; where process 1 does not reap, each would stay as a zombie.
+    """
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def mount(source: str | Path, target: Path, kind: str = "", flags: int = 0, data: str = "") -> None:

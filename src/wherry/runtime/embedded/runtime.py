@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from wherry.runtime.embedded import adopt, cgroups, conmon, exits, netns, stats, streams
+from wherry.runtime.embedded import adopt, cgroups, conmon, exits, linux, netns, stats, streams
 from wherry.runtime.embedded.config import RuntimeConfig, machine, new_id
 from wherry.runtime.embedded.container import Containers, signal_number
 from wherry.runtime.embedded.events import Events
@@ -86,6 +86,7 @@ class EmbeddedRuntime:
         return "wherry", __version__
 
     async def start(self) -> None:
+        linux.adopt_orphans()
         found = await self._make(lambda: adopt.adopt(self._config, self._store, self._network, self._sandbox_work, self._container_work))
         self._sandboxes = {record.id: record for record in found.sandboxes}
         for record in found.containers:
@@ -440,6 +441,8 @@ class EmbeddedRuntime:
         await exits.ended(record.conmon)
         if self._container_work.exit_of(record) is None:  # conmon was killed: the container may live on
             await exits.ended(record.init)
+            exits.reap(record.init)
+        exits.reap(record.conmon)
         now, known = self._clock.time(), self._containers[record.id]
         finished = await self._help(lambda: self._container_work.finish(known, now))
         self._containers[record.id] = finished
@@ -448,6 +451,7 @@ class EmbeddedRuntime:
 
     async def _until_pause_ends(self, record: SandboxRecord) -> None:
         await exits.ended(record.pause)
+        exits.reap(record.pause)
         known = self._sandboxes.get(record.id)
         if known is not None and known.state is SandboxState.READY:
             lost = replace(known, state=SandboxState.NOTREADY)

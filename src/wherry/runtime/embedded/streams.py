@@ -251,7 +251,8 @@ async def connect(make_socket: Callable[[socket.AddressFamily], Awaitable[socket
             return SocketStream(*await asyncio.open_connection(sock=end))
         except OSError as error:
             end.close()
-            failed = failed or error
+            words = f"dial {address}:{port}: connect: {os.strerror(error.errno or 0).lower()}"
+            failed = failed or OSError(error.errno, words)
     assert failed is not None
     raise failed
 
