@@ -27,6 +27,7 @@ MAX_BODY = 3 << 20
 MAX_LINE = 1 << 20
 _BASE = (("Cache-Control", "no-cache, private"),)
 _MULTI = ("impersonate-group",)
+_LISTS = ("x-stream-protocol-version", "sec-websocket-protocol")  # sent as several lines that are one list
 
 
 class Edge:
@@ -86,6 +87,9 @@ async def _translate(raw: web.BaseRequest) -> Request:
     for name in _MULTI:
         if name in plain:
             plain[name] = "\n".join(headers.getall(name))
+    for name in _LISTS:
+        if name in plain:
+            plain[name] = ",".join(headers.getall(name))
     certificate = None
     transport = raw.transport
     peer = ""
@@ -163,21 +167,35 @@ async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamRespons
     return answer
 
 
+class _HandedOver(web.StreamResponse):
+    """Given to aiohttp for a connection that is its no more: there is nothing to send."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        raise ConnectionResetError
+
+
 async def _upgrade(raw: web.BaseRequest, response: Response, run: Callable[[Duplex], Awaitable[None]]) -> web.StreamResponse:
     """101 by hand; then the connection is the handler's, and aiohttp's no more."""
-    transport = raw.transport
+    transport, protocol = raw.transport, raw.protocol
     if transport is None:
-        raise ConnectionResetError
+        return _HandedOver()
     head = [f"HTTP/1.1 {response.status} Switching Protocols"]
     head += [f"{name}: {value}" for name, value in response.headers]
     connection = RawConnection(transport)
     transport.set_protocol(connection)
+    early = protocol._message_tail  # what came with the request's head; aiohttp has no public name for it
+    if early:
+        connection.data_received(early)
+    transport.resume_reading()  # aiohttp may have paused it
     transport.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
     try:
         await run(connection)
+    except ConnectionError:
+        pass  # the client went away
     finally:
         await connection.close()
-    raise ConnectionResetError  # aiohttp must not write an answer
+        protocol.connection_lost(None)  # so that the server forgets it
+    return _HandedOver()
 
 
 __all__ = ["BadHttpMessage", "Edge", "certificate_names"]

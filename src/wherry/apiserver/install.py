@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from wherry.api.discovery import Discovery
-from wherry.apimachinery.http import UserInfo
+from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.admission.chain import default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
@@ -21,11 +21,11 @@ from wherry.apiserver.authorization.rbac import RBAC
 from wherry.apiserver.codec import decode_json, encode
 from wherry.apiserver.endpoints import plain, reviews
 from wherry.apiserver.endpoints.eviction import Eviction
+from wherry.apiserver.endpoints.streams import NodeConnector, NodeProxy, Nodes, PodLogs, PodStreams, unconnected
 from wherry.apiserver.endpoints.subresources import Binding, Finalize, ObjectViews, Scale
 from wherry.apiserver.endpoints.token import TokenRequest
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
-from wherry.apimachinery.http import Request, Response
 
 
 @dataclass(slots=True)
@@ -36,6 +36,7 @@ class Options:
     signer: Signer
     tokens: dict[str, UserInfo] = field(default_factory=dict)
     node_port_free: Callable[[int], bool] = lambda port: True
+    connect: NodeConnector = unconnected  # the way to each node's kubelet
 
 
 def install(server: APIServer, options: Options) -> RBAC:
@@ -65,6 +66,11 @@ def _subresources(server: APIServer, options: Options) -> None:
     server.subresources["", "namespaces", "finalize"] = Finalize(clock)
     server.subresources["", "pods", "binding"] = Binding(clock)
     server.subresources["", "serviceaccounts", "token"] = TokenRequest(options.signer, server)
+    nodes = Nodes(options.connect)
+    for name in ("exec", "attach", "portforward"):
+        server.subresources["", "pods", name] = PodStreams(nodes, server.filters)
+    server.subresources["", "pods", "log"] = PodLogs(nodes)
+    server.subresources["", "nodes", "proxy"] = NodeProxy(nodes)
     server.subresources["", "pods", "eviction"] = Eviction(server, server.store("policy", "poddisruptionbudgets"))
 
 

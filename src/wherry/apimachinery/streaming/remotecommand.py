@@ -149,6 +149,9 @@ async def _serve(wire: Wire, options: Options, verb: str, start: Callable[[], Aw
     what = "executing command in" if verb == "exec" else "attaching to"
     try:
         process = await start()
+    except StatusError as error:
+        await wire.finish(error.to_json())
+        return
     except Exception as error:  # whatever it is, only the client can be told
         await wire.finish(internal_error(f"error {what} container: {error}").to_json())
         return

@@ -57,6 +57,13 @@ class Streaming:
         except RuntimeFault as fault:
             raise internal_error(f"error forwarding port {port} to pod {pod}: {fault}") from fault
 
+    def check(self, namespace: str, pod: str, container: str | None = None) -> None:
+        """Raises StatusError when the Pod is not here or the container does not run: said before a connection is upgraded."""
+        if container is None:
+            self._find(namespace, pod)
+        else:
+            self._running(namespace, pod, container)
+
     def _find(self, namespace: str, name: str) -> core_v1.Pod:
         pod = self._pod(namespace, name)
         if pod is None:
