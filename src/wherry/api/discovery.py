@@ -134,13 +134,14 @@ def api_resource_list(group: str, version: str, rows: Iterable[Row]) -> Document
     return {"kind": "APIResourceList", "groupVersion": version, "resources": entries}
 
 
-# Old versions are in no category: `kubectl get all` would show a Deployment once more for extensions.
+# Old versions are in no category and have no short names: `kubectl get all` would show a Deployment once more
+# for extensions, and `kubectl get deploy` would warn that the name is ambiguous.
 def _resource_entries(resource: Resource, version: Version) -> Iterator[Document]:
     entry: Document = {
         "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
         "kind": resource.kind, "verbs": list(resource.verbs),
     }
-    if resource.short_names:
+    if resource.short_names and version.preferred:
         entry["shortNames"] = list(resource.short_names)
     if resource.categories and version.preferred:
         entry["categories"] = list(resource.categories)
@@ -181,7 +182,7 @@ def _discovered(resource: Resource, version: Version) -> Document:
         "scope": "Namespaced" if resource.namespaced else "Cluster", "singularResource": resource.singular,
         "verbs": list(resource.verbs),
     }
-    if resource.short_names:
+    if resource.short_names and version.preferred:
         entry["shortNames"] = list(resource.short_names)
     if resource.categories and version.preferred:
         entry["categories"] = list(resource.categories)

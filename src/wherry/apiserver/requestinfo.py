@@ -61,4 +61,15 @@ def parse(request: Request) -> RequestInfo:
         verb = {"get": "list", "delete": "deletecollection"}[verb]
     if request.method == "GET" and (watch_prefix or (verb == "list" and request.param("watch") in ("1", "true", "True"))):
         verb = "watch"
+    if not name and verb in ("list", "watch") and (fields := request.param("fieldSelector")):
+        name = _only_name(fields)
     return RequestInfo(verb, path, group, version, resource, subresource, namespace, name, tail)
+
+
+def _only_name(fields: str) -> str:
+    """The one object that a list or watch is about, if its field selector names it: authorizers want to know."""
+    for term in fields.split(","):
+        field, sign, value = term.partition("=")
+        if field == "metadata.name" and sign:
+            return value.removeprefix("=")
+    return ""

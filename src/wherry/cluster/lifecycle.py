@@ -204,10 +204,10 @@ def _stop(config: ClusterConfig, progress: Progress) -> None:
         progress("stopping")
         _end(pid)
     if config.fidelity == "real" and os.geteuid() == 0:
-        from wherry.cluster.node import clean_host
+        from wherry.cluster import host
 
         progress("cleaning up")
-        clean_host(config)
+        host.clean(config)
     shutil.rmtree(config.run, ignore_errors=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address, IPv4Network
@@ -20,9 +19,6 @@ from wherry.cluster.controlplane import ControlPlane, node_user
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.kubelet import Kubelet
 from wherry.util.clock import Clock
-
-if TYPE_CHECKING:
-    from wherry.runtime.embedded.config import RuntimeConfig
 
 PROXY, DNS = UserInfo("system:kube-proxy", (AUTHENTICATED,)), UserInfo("system:kube-dns", (AUTHENTICATED,))
 Tasks = list[asyncio.Task[Any]]
@@ -78,20 +74,11 @@ async def node_ready(plane: ControlPlane, name: str, clock: Clock) -> None:
         await clock.sleep(0.01)
 
 
-def runtime_config(config: ClusterConfig) -> RuntimeConfig:
-    """Where the embedded runtime of this cluster keeps its things."""
-    from wherry.runtime.embedded.config import RuntimeConfig
-
-    return RuntimeConfig(
-        cluster=config.name, root=config.data / "runtime", state=config.run / "runtime",
-        pod_cidr=IPv4Network(config.pod_range), node_cidr=config.node_range, service_cidr=IPv4Network(config.service_range),
-        address=IPv4Address(config.bridge_address),
-    )
-
-
 async def _real_node(
     config: ClusterConfig, plane: ControlPlane, clock: Clock, group: asyncio.TaskGroup, tasks: Tasks, stack: AsyncExitStack
 ) -> list[Awaitable[object]]:
+    from wherry.cluster import images
+    from wherry.cluster.host import runtime_config
     from wherry.dns.controller import ZoneController
     from wherry.dns.responder import Responder
     from wherry.dns.server import DNSServer, Forwarder, host_resolvers
@@ -103,6 +90,8 @@ async def _real_node(
     await runtime.start()
     stack.push_async_callback(runtime.close)
     await plane.listen([config.bridge_address])
+    assert plane.server is not None
+    plane.server.paths[images.PATH] = images.handler(runtime)
     responder = Responder(config.domain, Forwarder(host_resolvers()), config.pod_range)
     dns = DNSServer(responder)
     await dns.listen(config.bridge_address)
@@ -121,22 +110,3 @@ async def _real_node(
     for run, what in ((zone.run, "dns"), (proxier.run, "proxy"), (kubelet.run, "kubelet")):
         tasks.append(group.create_task(run(), name=what))
     return [node_ready(plane, name, clock), zone.synced.wait(), proxier.synced.wait()]
-
-
-def clean_host(config: ClusterConfig) -> None:
-    """Stop the cluster's containers and take everything of it off the host.  Again is no error."""
-    from wherry.proxy import nft
-    from wherry.runtime.embedded.cleanup import cleanup
-
-    cleanup(runtime_config(config))
-    subprocess.run(["nft", "-f", "-"], input=nft.remove(config.name), text=True, capture_output=True, check=False)
-
-
-def image_service(config: ClusterConfig) -> Any:
-    """The image store, for the command line."""
-    from wherry.runtime.images.service import ImageService
-
-    return ImageService(runtime_config(config))
-
-
-

@@ -19,10 +19,11 @@ from contextlib import AsyncExitStack
 import msgspec
 
 from wherry.cluster.config import ClusterConfig, load
-from wherry.cluster.controlplane import ADMIN, ControlPlane
+from wherry.cluster.controlplane import ControlPlane
 from wherry.cluster.node import start_nodes
 from wherry.cluster.pki import PKI
-from wherry.controller.manager import ControllerManager, Options
+from wherry.controller.controller import Options
+from wherry.controller.manager import ControllerManager
 from wherry.scheduler.scheduler import Scheduler
 from wherry.apimachinery.http import UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
@@ -79,21 +80,6 @@ class Cluster:
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
-
-    async def client_ready(self, plane: ControlPlane) -> None:
-        """The API answers and the default ServiceAccount is there."""
-        from wherry.api.types import core_v1
-        from wherry.apimachinery.errors import is_not_found
-
-        client = plane.client(ADMIN, "wherry")
-        while True:
-            try:
-                await client.get(core_v1.ServiceAccount, "default", "default")
-                return
-            except Exception as error:
-                if not is_not_found(error):
-                    raise
-            await self.clock.sleep(0.01)
 
 
 def _notifier(fd: int | None) -> Notify:
