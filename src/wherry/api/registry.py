@@ -14,7 +14,7 @@ import msgspec
 
 from wherry.api.printers.default import DEFAULT
 from wherry.api.resource import Resource, Version
-from wherry.api.table import admission, apps, autoscaling, batch, cluster, core, networking, policy, rbac, storage
+from wherry.api.table import admission, apps, autoscaling, batch, cluster, core, metrics, networking, policy, rbac, storage
 
 # Kinds that are served but that nothing in the cluster acts on yet: a write of one is answered with a
 # Warning.  A controller that lands takes its kind out of here.
@@ -128,7 +128,7 @@ def _row(resource: Resource) -> Resource:
     )
 
 
-_GROUPS = (core, apps, autoscaling, batch, policy, networking, rbac, storage, admission, cluster)
+_GROUPS = (core, apps, autoscaling, batch, policy, networking, rbac, storage, admission, cluster, metrics)
 RESOURCES: tuple[Resource, ...] = tuple(_row(resource) for group in _GROUPS for resource in group.ROWS)
 BUILTIN = Registry(RESOURCES)
 
