@@ -7,10 +7,11 @@ import ssl
 
 
 from wherry.api.registry import BUILTIN
-from wherry.apimachinery.http import UserInfo
+from wherry.apimachinery.http import Handler, UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.edge import Edge
+from wherry.apiserver.endpoints.streams import unconnected
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
 from wherry.client import Client, InProcessTransport
@@ -19,6 +20,8 @@ from wherry.cluster.config import ClusterConfig
 from wherry.cluster.pki import PKI
 from wherry.controller.manager import user_of
 from wherry.kubelet.kubelet import Kubelet
+from wherry.kubelet.server.server import Server
+from wherry.kubelet.server.upgrades import upgrades
 from wherry.storage.sqlite import SQLiteStorage
 from wherry.util.clock import Clock
 
@@ -37,11 +40,17 @@ class ControlPlane:
         self.storage: SQLiteStorage | None = None
         self.server: APIServer | None = None
         self._edge: Edge | None = None
-        self.kubelets: dict[str, Kubelet] = {}  # by node: how the API server reaches them in-process
+        self._nodes: dict[str, Handler] = {}  # by node: its kubelet's own HTTP API, in-process
 
     def add_kubelet(self, node: str, kubelet: Kubelet) -> None:
         """A node in this process: logs, exec and port-forward go to its kubelet without a socket."""
-        self.kubelets[node] = kubelet
+        served = Server(kubelet)
+        served.upgrades.update(upgrades(self.clock))
+        self._nodes[node] = served.handle
+
+    def connect(self, node: str) -> Handler:
+        """The way to a node's kubelet.  Raises StatusError when there is none."""
+        return self._nodes.get(node) or unconnected(node)
 
     async def start(self) -> None:
         """Open the store and answer in-process.  Raises StorageLocked when another process has it."""
@@ -52,7 +61,8 @@ class ControlPlane:
         server = APIServer(BUILTIN, self.storage, self.clock)
         await server.start()
         tokens = {self.pki.token.read_text().strip(): ADMIN}
-        install(server, Options(self.config.service_range, Signer(self.pki.signing_key()), tokens))
+        signer = Signer(self.pki.signing_key())
+        install(server, Options(self.config.service_range, signer, tokens, connect=self.connect))
         self.server = server
         await bootstrap(self.client(ADMIN, "kube-apiserver"), self.config)
 
