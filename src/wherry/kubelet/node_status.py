@@ -33,6 +33,8 @@ _CONDITIONS = (
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
 
+_FIRST_WORDS = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID")
+
 
 def node_labels(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     return {
@@ -179,12 +181,14 @@ class NodeReporter:
         changed = self._sent is None or without_heartbeats(status) != without_heartbeats(self._sent)
         if not (force or changed or now - self._sent_at >= self._config.node_status_report_frequency):
             return
-        ready = _ready(status)
-        was = _ready(self._sent) if self._sent else _ready(msgspec.to_builtins(node.status))
+        ready, was = _ready(status), self._sent is not None and _ready(self._sent)
+        first = self._sent is None
         answer = await self._client.patch(
             core_v1.Node, self._config.node_name, {"status": status}, subresource="status", patch_type="strategic",
         )
         self._sent, self._sent_at, self._uid = status, now, answer.metadata.uid
+        for reason in _FIRST_WORDS if first else ():
+            self._events.node("Normal", reason, f"Node {self._config.node_name} status is now: {reason}")
         if ready != was:
             reason = "NodeReady" if ready else "NodeNotReady"
             self._events.node("Normal", reason, f"Node {self._config.node_name} status is now: {reason}")

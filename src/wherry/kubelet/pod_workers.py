@@ -22,6 +22,8 @@ from wherry.util.clock import Clock, wait_until
 
 log = logging.getLogger(__name__)
 
+_FORCED_GRACE = 2.0  # seconds that a Pod gets whose object is gone already
+
 
 class Phase(StrEnum):
     SYNC = "sync"
@@ -114,9 +116,8 @@ class PodWorkers:
             return
         worker.deleted = True
         if worker.phase in (Phase.SYNC, Phase.TERMINATING):
-            given = pod.metadata.deletion_grace_period_seconds if pod.metadata.deletion_timestamp else None
             worker.pod = pod
-            worker.grace.shorten(max(1.0, float(given if given is not None else pod.spec.termination_grace_period_seconds or 30)))
+            worker.grace.shorten(max(_FORCED_GRACE, float(pod.metadata.deletion_grace_period_seconds or 0)))
         self._terminate(worker)
         worker.wake.set()
 

@@ -158,8 +158,11 @@ CLUSTER = Resolver(("10.43.0.10",), ("n.svc.cluster.local", "svc.cluster.local",
     pytest.param({"dnsPolicy": "Default"}, HOST, id="Default"),
     pytest.param({"hostNetwork": True}, HOST, id="ClusterFirst on the host's network"),
     pytest.param({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}, CLUSTER, id="ClusterFirstWithHostNet"),
-    pytest.param({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["1.1.1.1"], "options": [NDOTS, {"name": "x"}]}}, Resolver(("1.1.1.1",), (), ("ndots:2", "x")), id="None"),
-    pytest.param({"dnsConfig": {"options": [NDOTS]}}, Resolver(CLUSTER.servers, CLUSTER.searches, ("ndots:2",)), id="options are overridden"),
+    pytest.param(
+        {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["1.1.1.1"], "options": [NDOTS, {"name": "x"}]}},
+        Resolver(("1.1.1.1",), (), ("ndots:2", "x")), id="None",
+    ),
+    pytest.param({"dnsConfig": {"options": [NDOTS]}}, Resolver(CLUSTER.servers, CLUSTER.searches, ("ndots:2",)), id="overridden"),
 ])
 def test_resolver(spec: dict[str, Any], expected: Resolver) -> None:
     assert pod_resolver(pod(spec), HOST, ("10.43.0.10",), "cluster.local") == expected

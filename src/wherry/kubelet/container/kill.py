@@ -117,6 +117,10 @@ class Killer:
                         task.result()
                     return
                 stops.add(asyncio.ensure_future(self.runtime.stop_container(container_id, limit.seconds or 0)))
+        except asyncio.CancelledError:
+            for task in stops:
+                task.cancel()
+            raise
         finally:
             await asyncio.gather(*stops, return_exceptions=True)
 
