@@ -5,13 +5,13 @@ A subresource, a virtual kind, a hook or a path is a class in `endpoints/` or `r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from wherry.api.discovery import Discovery
 from wherry.apimachinery.http import Request, Response, UserInfo
-from wherry.apiserver.admission.chain import default_plugins
+from wherry.apiserver.admission.chain import DISABLED, default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.authorization.node import NodeAuthorizer
@@ -37,6 +37,7 @@ class Options:
     tokens: dict[str, UserInfo] = field(default_factory=dict)
     node_port_free: Callable[[int], bool] = lambda port: True
     connect: NodeConnector = unconnected  # the way to each node's kubelet
+    disabled_admission: Collection[str] = DISABLED  # names of admission plugins
 
 
 def install(server: APIServer, options: Options) -> RBAC:
@@ -48,7 +49,7 @@ def install(server: APIServer, options: Options) -> RBAC:
         cacher = server.store(RBAC_GROUP, kind).cacher
         cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
     server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher), rbac]
-    server.use(default_plugins(server))
+    server.use(default_plugins(server, options.disabled_admission))
     _subresources(server, options)
     _virtuals(server, rbac, tokens)
     _paths(server, options)

@@ -16,7 +16,7 @@ from wherry.api.registry import Registry
 from wherry.api.resource import Object, Resource
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
-from wherry.apimachinery.http import Request, Response
+from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.admission.interface import Chain, Plugin
 from wherry.apiserver.authentication.interface import Authenticator
 from wherry.apiserver.authorization.interface import Authorizer
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 Subresource = Callable[[Call, Store], Awaitable[Response]]
 Virtual = Callable[[Call], Awaitable[Response]]
 Path = Callable[[Request], Awaitable[Response]]
+MANAGER = "kube-apiserver"
+ITSELF = UserInfo("system:apiserver", ("system:masters",))
 _STREAMS = ("exec", "attach", "portforward", "proxy")
 _METHODS = {
     "get": ("GET", "HEAD"), "list": ("GET", "HEAD"), "watch": ("GET",), "create": ("POST",), "update": ("PUT",),
@@ -112,6 +114,25 @@ class APIServer:
     def read(self, group: str, plural: str, namespace: str, name: str) -> Object | None:
         found = self.cached(group, plural, namespace, name)
         return None if found is None else decode_json(found.value)
+
+    def kinds(self) -> list[tuple[str, str]]:
+        return list(self.stores)
+
+    async def write_status(self, group: str, plural: str, namespace: str, name: str, status: Object) -> None:
+        store = self.stores[group, plural]
+        codec = next(codec for codec in store.codecs.values() if codec.is_hub)
+        info = RequestInfo("update", "", codec.group, codec.version.name, plural, "status", namespace, name)
+        call = Call(Request("PUT", ""), info, ITSELF, codec, self.clock.time(), field_manager=MANAGER)
+
+        def transform(old: Object | None) -> Object:
+            assert old is not None
+            return {**old, "status": status}
+
+        try:
+            await store.update(call, namespace, name, transform)
+        except StatusError as error:
+            if not errors.is_not_found(error):
+                raise
 
     # -- requests ----------------------------------------------------------------------------------
 

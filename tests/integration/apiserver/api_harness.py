@@ -49,12 +49,12 @@ class API:
 
 
 @asynccontextmanager
-async def serve(clock: Clock, registry: Registry = BUILTIN) -> AsyncIterator[API]:
+async def serve(clock: Clock, registry: Registry = BUILTIN, **options: Any) -> AsyncIterator[API]:
     """A server over memory, with everything installed."""
     async with await MemoryStorage.open(clock) as storage:
         server = APIServer(registry, storage, clock)
         await server.start()
-        install(server, Options("10.43.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1()))))
+        install(server, Options("10.43.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1())), **options))
         try:
             yield API(server)
         finally:

@@ -40,6 +40,8 @@ def default(obj: Dict) -> None:
             strategy["rollingUpdate"] = {}
         fill(strategy["rollingUpdate"], maxUnavailable=1, maxSurge=0)
     default_template(spec)
+    if TEMPLATE_GENERATION not in (obj.setdefault("metadata", {}).get("annotations") or {}):
+        _annotate(obj, 1)  # so that its writer owns it; an update counts from the old object's
 
 
 def _annotate(obj: Dict, generation: int) -> None:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from wherry.apiserver.admission.interface import Plugin, Reader
+from collections.abc import Collection
+
+from wherry.apiserver.admission.interface import Plugin, Writer
 from wherry.apiserver.admission.limitranger import LimitRanger
 from wherry.apiserver.admission.namespacelifecycle import NamespaceLifecycle
+from wherry.apiserver.admission.nodeplugins import NodeRestriction, TaintNodesByCondition
 from wherry.apiserver.admission.podplugins import DefaultTolerationSeconds, Priority
+from wherry.apiserver.admission.resourcequota import ResourceQuota
 from wherry.apiserver.admission.serviceaccount import ServiceAccount
+from wherry.apiserver.admission.storageplugins import (
+    DefaultStorageClass,
+    PersistentVolumeClaimResize,
+    StorageObjectInUseProtection,
+)
+
+# Upstream enables it too, but nothing in a cluster of wherry's takes its finalizers away yet.
+DISABLED = frozenset({"StorageObjectInUseProtection"})
 
 
-def default_plugins(reader: Reader) -> list[Plugin]:
-    """What upstream enables by default, as far as wherry has it."""
-    return [
-        NamespaceLifecycle(reader),
-        LimitRanger(reader),
-        ServiceAccount(reader),
-        Priority(reader),
+def default_plugins(server: Writer, disabled: Collection[str] = DISABLED) -> list[Plugin]:
+    """What upstream enables by default, as far as wherry has it, without those `disabled` by name."""
+    plugins: list[Plugin] = [
+        NamespaceLifecycle(server),
+        LimitRanger(server),
+        ServiceAccount(server),
+        NodeRestriction(server),
+        TaintNodesByCondition(),
+        Priority(server),
         DefaultTolerationSeconds(),
+        DefaultStorageClass(server),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(server),
+        ResourceQuota(server),
     ]
+    return [plugin for plugin in plugins if plugin.name not in disabled]

@@ -6,6 +6,7 @@ lock is held).  `validate` sees the final object.  A plugin is one file here and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +30,7 @@ class Attributes:
     dry_run: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    on_finish: list[Callable[[bool], None]] = field(default_factory=list)  # called when the write is done: did it come to be?
 
     def is_for(self, group: str, plural: str, subresource: str = "") -> bool:
         """Whether this is about that resource (and subresource)."""
@@ -44,6 +46,18 @@ class Reader(Protocol):
 
     def read(self, group: str, plural: str, namespace: str, name: str) -> Object | None:
         """A fresh dict of the object, or None."""
+        ...
+
+
+class Writer(Reader, Protocol):
+    """What plugins may do beside: keep the status of the objects that they act by."""
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """(group, plural) of every kind that is stored."""
+        ...
+
+    async def write_status(self, group: str, plural: str, namespace: str, name: str, status: Object) -> None:
+        """Replace an object's status, as the API server itself; nothing happens when the object is gone."""
         ...
 
 

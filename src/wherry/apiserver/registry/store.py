@@ -164,7 +164,7 @@ class Store:
             written = Written(obj, value, entry.revision, created=True)
             return written
         finally:
-            for each in finish:
+            for each in (*finish, *attributes.on_finish):
                 each(written is not None)
 
     # -- update ----------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class Store:
             written = Written(obj, value, changed.revision)
             return written
         finally:
-            for each in finish:
+            for each in (*finish, *attributes.on_finish):
                 each(written is not None)
 
     async def _unchanged(self, obj: Object, entry: Entry) -> Written:
