@@ -51,6 +51,7 @@ def mask(value: Json, key: str = "") -> Json:
         value = re.sub(r'("resourceVersion":)"\d+"', r'\1"*"', value)
         value = re.sub(r'("creationTimestamp":)"[^"]+"', r'\1"*"', value)
         value = re.sub(r"current: \d+", "current: *", value)
+        value = re.sub(r"@@ -\d+,(\d+) \+\d+,", r"@@ -*,\1 +*,", value)  # OpenShift's volume makes Pods longer
         return _UUID.sub("*", value)
     return value
 
@@ -148,7 +149,7 @@ def differences(expected: Json, actual: Json, path: str = "") -> list[str]:
         return found
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         return [d for i, (e, a) in enumerate(zip(expected, actual, strict=True)) for d in differences(e, a, f"{path}[{i}]")]
-    return [] if expected == actual else [f"{path}: expected {json.dumps(expected)[:300]}, is {json.dumps(actual)[:300]}"]
+    return [] if expected == actual else [f"{path}: expected {json.dumps(expected)[-300:]}, is {json.dumps(actual)[-300:]}"]
 
 
 def decoded(body: bytes | str | Json) -> Json:
