@@ -7,6 +7,7 @@ from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
 from wherry.controller.garbagecollector.controller import GarbageCollector
+from wherry.controller.job.controller import JobController
 from wherry.controller.namespace.controller import NamespaceController
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
 from wherry.controller.podgc.controller import PodGCController
@@ -28,4 +29,5 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycleController,
     TaintEvictionController,
     PodGCController,
+    JobController,
 )

@@ -44,7 +44,7 @@ def manage(o: Observed, t: Tally) -> Change:
         return Change(delete=t.active[:BURST])
     terminating = len(t.terminating) if m.replaces_failed_only(o.job) else 0
     want = wanted_active(o, t)
-    surplus = _surplus(o, t.active, max(0, active + terminating - want))
+    surplus = _surplus(o, t.active, max(0, active - want))
     if surplus:
         return Change(delete=surplus[:BURST])
     missing = min(want - terminating - active, BURST)

@@ -17,9 +17,9 @@ from wherry.controller.job import indexes
 from wherry.controller.job import model as m
 from wherry.controller.job.failurepolicy import judge
 from wherry.controller.job.manage import Change, NewPod, manage
-from wherry.controller.job.tally import Observed, Tally, deadline_in, tally
+from wherry.controller.job.tally import Observed, Tally, tally
 from wherry.controller.podutil import is_ready
-from wherry.util.clock import rfc3339
+from wherry.util.clock import parse_rfc3339, rfc3339
 
 MAX_UNCOUNTED = 500
 Event = tuple[str, str, str]  # type, reason, message
@@ -129,10 +129,16 @@ def sync(o: Observed, t: Tally | None = None) -> Sync:
         if verdict is None and managing:
             _note_suspension(o, status, events)
     yield from _count(o, t, status, verdict, events)
-    left = deadline_in(o.job, o.now) if t.verdict is None else None
-    if left is None and t.verdict is None and status.start_time and o.job.spec.active_deadline_seconds and not m.is_suspended(o.job):
-        left = float(o.job.spec.active_deadline_seconds)
-    return min((wait for wait in (left, change.requeue_after) if wait is not None), default=None)
+    waits = (change.requeue_after, None if verdict is not None else _deadline_in(o, status))
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _deadline_in(o: Observed, status: Status) -> float | None:
+    """As the status stands now, which may have started the time in this very sync."""
+    limit = o.job.spec.active_deadline_seconds
+    if limit is None or status.start_time is None or m.is_suspended(o.job):
+        return None
+    return max(0.0, parse_rfc3339(status.start_time) + limit - o.now)
 
 
 def _stop(o: Observed, t: Tally, status: Status) -> Generator[Action, Any, m.Condition | None]:
@@ -158,8 +164,8 @@ def _forget(status: Status, t: Tally, deleted: set[str]) -> None:
 
 def _completed(o: Observed, t: Tally, status: Status) -> m.Condition | None:
     completions = o.job.spec.completions
-    done = (t.succeeded > 0 and status.active == 0 and o.settled) if completions is None else t.succeeded >= completions
-    if not done:
+    done = (t.succeeded > 0 and status.active == 0) if completions is None else t.succeeded >= completions
+    if not done or not o.settled:
         return None
     return m.make_condition(m.SUCCESS_CRITERIA_MET, "CompletionsReached", "Reached expected number of succeeded pods", o.now)
 

@@ -7,7 +7,7 @@ the counters: whatever is interrupted in between, no Pod is counted twice and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wherry.api.types import batch_v1, core_v1
@@ -65,8 +65,10 @@ class Tally:
 def tally(o: Observed) -> Tally:
     job, status = o.job, o.job.status
     uncounted = status.uncounted_terminated_pods or batch_v1.UncountedTerminatedPods()
-    succeeded = _new(o, uncounted.succeeded, lambda pod: pod.status.phase == "Succeeded")
-    failed = _new(o, uncounted.failed, lambda pod: m.is_failed(pod, job))
+    # A Pod that was noted as failed while it was going stays so, even if it succeeds in the end.
+    noted = {*uncounted.succeeded, *uncounted.failed}
+    succeeded = _new(o, noted, lambda pod: pod.status.phase == "Succeeded")
+    failed = _new(o, noted, lambda pod: m.is_failed(pod, job))
     counting = [pod for pod in failed if judge(job.spec.pod_failure_policy, pod).counts]
     result = Tally(
         active=[pod for pod in o.pods if o.is_active(pod)],
@@ -76,17 +78,17 @@ def tally(o: Observed) -> Tally:
         backoff=_observe_backoff(o, succeeded, failed),
     )
     if m.is_indexed(job):
-        _count_indexes(o, result)
+        _count_indexes(o, result, succeeded)
     result.verdict = _verdict(o, result)
     return result
 
 
-def _new(o: Observed, uncounted: Iterable[str], chosen: Callable[[core_v1.Pod], bool]) -> list[core_v1.Pod]:
+def _new(o: Observed, noted: set[str], chosen: Callable[[core_v1.Pod], bool]) -> list[core_v1.Pod]:
     """Pods that have ended and that the status does not know of yet."""
-    known, indexed = set(uncounted), m.is_indexed(o.job)
+    indexed = m.is_indexed(o.job)
     return [
         pod for pod in o.pods
-        if o.is_tracked(pod) and pod.metadata.uid not in known and chosen(pod)
+        if o.is_tracked(pod) and pod.metadata.uid not in noted and chosen(pod)
         and (not indexed or m.valid_index(pod, o.job) is not None)
     ]
 
@@ -98,15 +100,15 @@ def _observe_backoff(o: Observed, succeeded: list[core_v1.Pod], failed: list[cor
     return o.backoff.observe(succeeded, failed + [pod for pod in others if pod.status.phase == "Failed"])
 
 
-def _count_indexes(o: Observed, t: Tally) -> None:
+def _count_indexes(o: Observed, t: Tally, succeeded: list[core_v1.Pod]) -> None:
     job = o.job
     completions = job.spec.completions or 0
     t.counted_indexes = indexes.parse(job.status.completed_indexes, completions)
-    placed = [(index, pod) for pod in o.pods if o.is_tracked(pod) and (index := m.valid_index(pod, job)) is not None]
-    t.succeeded_indexes = t.counted_indexes | {index for index, pod in placed if pod.status.phase == "Succeeded"}
+    t.succeeded_indexes = t.counted_indexes | {index for pod in succeeded if (index := m.valid_index(pod, job)) is not None}
     t.succeeded = len(t.succeeded_indexes)
     if not m.counts_per_index(job):
         return
+    placed = [(index, pod) for pod in o.pods if o.is_tracked(pod) and (index := m.valid_index(pod, job)) is not None]
     failed = [(index, pod) for index, pod in placed if m.is_failed(pod, job)]
     before = indexes.parse(job.status.failed_indexes, completions)
     t.failed_indexes = before | {index for index, pod in failed if fails_index(job, pod)}
@@ -153,7 +155,8 @@ def _verdict(o: Observed, t: Tally) -> m.Condition | None:
 def deadline_in(job: batch_v1.Job, now: float) -> float | None:
     """Seconds until activeDeadlineSeconds are over; None when the clock does not run."""
     limit, start = job.spec.active_deadline_seconds, job.status.start_time
-    if limit is None or start is None or m.is_suspended(job):
+    # A Job that is being resumed has the start of its former life until this sync has written the new one.
+    if limit is None or start is None or m.is_suspended(job) or m.find(job, m.SUSPENDED):
         return None
     return parse_rfc3339(start) + limit - now
 
