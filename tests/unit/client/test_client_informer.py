@@ -1,0 +1,120 @@
+"""Informers over a scripted server: list, watch, resume, relist; and the store's indexes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from wherry.api.types import core_v1
+from wherry.apimachinery.http import Request, Response
+from wherry.client import Client, InProcessTransport, info_of
+from wherry.client.informer import Handler, Informer, Scope
+from wherry.client.store import Store
+from wherry.util.clock import FakeClock
+
+
+def config_map(name: str, version: int, uid: str = "", **labels: str) -> dict:
+    meta = {"name": name, "namespace": "d", "uid": uid or f"u-{name}", "resourceVersion": str(version), "labels": labels}
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": meta}
+
+
+def event(type_: str, obj: dict) -> bytes:
+    return json.dumps({"type": type_, "object": obj}).encode() + b"\n"
+
+
+class Script:
+    """Answers lists and watches from what it was given; a watch that has nothing more stays open."""
+
+    def __init__(self, lists: list[tuple[int, list[dict]]], watches: list[list[bytes]]) -> None:
+        self.lists, self.watches, self.asked = lists, watches, []
+
+    async def handle(self, request: Request) -> Response:
+        if not request.param("watch"):
+            version, items = self.lists.pop(0)
+            self.asked.append("list")
+            return Response(200, json.dumps({"metadata": {"resourceVersion": str(version)}, "items": items}).encode())
+        self.asked.append(f"watch {request.param('resourceVersion')}")
+        return Response(200, stream=self._stream(self.watches.pop(0) if self.watches else None))
+
+    async def _stream(self, chunks):
+        for chunk in chunks or ():
+            yield chunk
+        if chunks is None:
+            await asyncio.Event().wait()
+
+
+async def follow(script: Script):
+    """The informer, and all that its handler was told, after everything scripted has been read."""
+    clock, told = FakeClock(), []
+    scope = Scope(core_v1.ConfigMap, info_of(core_v1.ConfigMap))
+    informer = Informer(Client(InProcessTransport(script.handle)), scope, clock)
+    informer.add_handler(Handler(
+        lambda obj: told.append(("add", obj.metadata.name)),
+        lambda old, new: told.append(("update", new.metadata.name)),
+        lambda obj: told.append(("delete", obj.metadata.name)),
+    ))
+    task = asyncio.ensure_future(informer.run())
+    await clock.advance(120)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return informer, told
+
+
+async def test_lists_then_watches_from_the_list():
+    script = Script([(5, [config_map("a", 3)])], [[event("ADDED", config_map("b", 6)), event("DELETED", config_map("a", 7))]])
+    informer, told = await follow(script)
+    assert told == [("add", "a"), ("add", "b"), ("delete", "a")]
+    assert script.asked == ["list", "watch 5", "watch 7"]
+    assert informer.has_synced
+    assert informer.store.keys() == ["d/b"]
+
+
+async def test_a_bookmark_moves_the_revision_and_nothing_else():
+    script = Script([(5, [])], [[event("BOOKMARK", config_map("", 50))]])
+    _, told = await follow(script)
+    assert (told, script.asked[-1]) == ([], "watch 50")
+
+
+async def test_gone_history_is_listed_anew_and_the_difference_told():
+    gone = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
+    script = Script([(5, [config_map("a", 3), config_map("b", 4)]), (9, [config_map("b", 8)])], [[gone]])
+    _, told = await follow(script)
+    assert told == [("add", "a"), ("add", "b"), ("delete", "a"), ("update", "b")]
+    assert script.asked == ["list", "watch 5", "list", "watch 9"]
+
+
+async def test_another_object_of_the_same_name_is_a_deletion_and_an_addition():
+    script = Script([(5, [config_map("a", 3)])], [[event("MODIFIED", config_map("a", 6, uid="other"))]])
+    _, told = await follow(script)
+    assert told == [("add", "a"), ("delete", "a"), ("add", "a")]
+
+
+async def test_events_split_over_chunks_are_one():
+    whole = event("ADDED", config_map("a", 6))
+    _, told = await follow(Script([(5, [])], [[whole[:20], whole[20:]]]))
+    assert told == [("add", "a")]
+
+
+async def test_two_informers_share_what_they_decode():
+    line = event("ADDED", config_map("shared", 6))
+    one, _ = await follow(Script([(5, [])], [[line]]))
+    two, _ = await follow(Script([(5, [])], [[line]]))
+    assert one.store.get("shared", "d") is two.store.get("shared", "d")
+
+
+def test_indexes_follow_every_change():
+    import msgspec
+
+    store: Store[core_v1.ConfigMap] = Store()
+    store.add_indexer("colour", lambda obj: [obj.metadata.labels.get("colour", "")])
+
+    def put(name: str, colour: str) -> None:
+        store.put(msgspec.convert(config_map(name, 1, colour=colour), core_v1.ConfigMap))
+
+    put("a", "red")
+    put("b", "red")
+    put("a", "blue")
+    names = {value: [o.metadata.name for o in store.by_index("colour", value)] for value in ("red", "blue")}
+    assert names == {"red": ["b"], "blue": ["a"]}
+    store.remove("d/b")
+    assert store.index_values("colour") == ["blue"]
