@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
@@ -35,6 +36,7 @@ from wherry.kubelet.prober.results import Result
 from wherry.kubelet.prober.worker import PodView
 from wherry.kubelet.server.server import Server
 from wherry.kubelet.server.stats import NodeUsage
+from wherry.kubelet.server.usage import read_usage
 from wherry.kubelet.status.manager import StatusManager
 from wherry.kubelet.token_manager import TokenManager
 from wherry.kubelet.volumes.manager import VolumeManager, Waiter
@@ -48,8 +50,9 @@ log = logging.getLogger(__name__)
 class Kubelet:
     """One node.
 
-    `shared` may give informers of Services that several kubelets in a process use together; `node_usage` reads
-    the node's own figures (`server.usage.read_usage`), without it they are the sum of its Pods'.
+    `shared` may give informers of Services that several kubelets in a process use together.  `machine` tells
+    what a simulated node is, and its use is the sum of its Pods', unless `node_usage` tells it; without it
+    the node is this machine.
     """
 
     def __init__(
@@ -78,7 +81,10 @@ class Kubelet:
         self.tokens = TokenManager(client, clock)
         self.volumes = VolumeManager(self._volume_context(mounter or _mounter()), self.events, clock)
         self.kuberuntime = self._make_kuberuntime()
-        self.server = Server(self, node_usage)
+        if node_usage is None and machine is None and sys.platform == "linux":
+            node_usage = read_usage
+        self.node_usage = node_usage
+        self.server = Server(self)
         self._sync: PodSync | None = None
         self.workers: PodWorkers | None = None
 

@@ -27,8 +27,7 @@ from wherry.storage.memory import MemoryStorage
 from wherry.util.clock import FakeClock
 
 ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"), "admin")
-# Until the API server takes `fieldSelector=metadata.name=X` for the name of a list, as upstream does for the Node authorizer.
-NODE = UserInfo("system:node:n1", ("system:nodes", "system:masters", "system:authenticated"))
+NODE = UserInfo("system:node:n1", ("system:nodes", "system:authenticated"))
 MACHINE = Machine(cpus=2, memory=8 << 30, disk=100 << 30, kernel="6.1.0", os_image="Debian GNU/Linux 12 (bookworm)")
 
 

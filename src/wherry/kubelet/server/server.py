@@ -17,7 +17,7 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
 from wherry.kubelet.podutil import find_container
 from wherry.kubelet.server.logs import LogError, container_of_logs, parse_options, read_log
-from wherry.kubelet.server.stats import NodeUsage, StatsProvider
+from wherry.kubelet.server.stats import StatsProvider
 from wherry.kubelet.server.streaming import Streaming
 from wherry.kubelet.status.conditions import Json
 from wherry.runtime.interface import ContainerState, NotFound, RuntimeFault
@@ -35,12 +35,12 @@ Upgrade = Callable[[Request, Streaming], Awaitable[Response]]
 class Server:
     """Answers for one kubelet."""
 
-    def __init__(self, kubelet: Kubelet, node_usage: NodeUsage | None = None) -> None:
+    def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
         self.streaming = Streaming(kubelet.runtime, kubelet.pod, kubelet.cache.get)
         self.stats = StatsProvider(
             kubelet.config.node_name, kubelet.config.root_dir, kubelet.machine.memory, kubelet.runtime, kubelet.clock,
-            pods=kubelet.pods, state=kubelet.cache.get, node_usage=node_usage,
+            pods=kubelet.pods, state=kubelet.cache.get, node_usage=kubelet.node_usage,
         )
         self.upgrades: dict[str, Upgrade] = {}  # "exec" | "attach" | "portForward"
 
