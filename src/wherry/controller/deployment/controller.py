@@ -16,6 +16,7 @@ from wherry.controller.deployment import status as st
 from wherry.controller.deployment.actions import Action, Create, Delete, Update, WriteStatus
 from wherry.controller.deployment.model import is_rolling, same_template
 from wherry.controller.deployment.plan import plan, scaled_event
+from wherry.controller.deployment.written import Written
 from wherry.controller.ownership import carry_out, claim, controlled_by, controller_of
 from wherry.controller.podcontrol import is_namespace_terminating, status_patch
 
@@ -30,6 +31,8 @@ class DeploymentController(Controller):
         self.pods = self.informer(core_v1.Pod)
         self.replica_sets.store.add_indexer("controller", by_controller_uid)
         self.pods.store.add_indexer("controller", by_controller_uid)
+        self.written = Written(self.clock, self.replica_sets.store)
+        self.replica_sets.add_handler(Handler(on_delete=self._replica_set_deleted))
         self.enqueue_all(self.deployments)
         self.enqueue_all(self.replica_sets, self._owners_of)
         self.pods.add_handler(Handler(on_delete=self._pod_deleted))
@@ -40,6 +43,10 @@ class DeploymentController(Controller):
             return (f"{rs.metadata.namespace}/{ref.name}",) if ref.kind == "Deployment" else ()
         return [key_of(d) for d in self.deployments.store.list(rs.metadata.namespace)
                 if from_label_selector(d.spec.selector).matches(rs.metadata.labels)]
+
+    def _replica_set_deleted(self, rs: apps_v1.ReplicaSet) -> None:
+        for owner in self._owners_of(rs):
+            self.written.forget(owner, key_of(rs))
 
     def _pod_deleted(self, pod: core_v1.Pod) -> None:
         """A Recreate waits for the last Pod of the old revisions."""
@@ -54,6 +61,9 @@ class DeploymentController(Controller):
     async def reconcile(self, key: str) -> RequeueAfter | None:
         d = self.deployments.store.get_by_key(key)
         if d is None:
+            self.written.forget(key)
+            return None
+        if not self.written.shown(key):
             return None
         selector = from_label_selector(d.spec.selector)
         if selector.everything:
@@ -94,6 +104,7 @@ class DeploymentController(Controller):
         body = {"metadata": seen, **({"spec": action.spec} if action.spec else {})}
         made = await self.client.patch(apps_v1.ReplicaSet, meta.name, body, meta.namespace)
         latest.versions[meta.uid] = made.metadata.resource_version
+        self.written.note(key_of(latest.deployment), key_of(made), made.metadata.resource_version)
         if action.event:
             self.recorder.normal(latest.deployment, "ScalingReplicaSet", action.event)
 
@@ -106,7 +117,7 @@ class DeploymentController(Controller):
 
     async def _create(self, latest: _Latest, rs: apps_v1.ReplicaSet) -> None:
         try:
-            await self.client.create(rs)
+            made = await self.client.create(rs)
         except StatusError as error:
             if is_already_exists(error):
                 await self._collided(latest, rs)
@@ -114,6 +125,7 @@ class DeploymentController(Controller):
             if not is_namespace_terminating(error):
                 await self._failed(latest, rs, error)
             raise
+        self.written.note(key_of(latest.deployment), key_of(made), made.metadata.resource_version)
         if rs.spec.replicas:
             self.recorder.normal(latest.deployment, "ScalingReplicaSet", scaled_event(rs.metadata.name, 0, rs.spec.replicas))
 

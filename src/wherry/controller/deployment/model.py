@@ -76,6 +76,11 @@ class Sized:
         return self.rs.status.available_replicas or 0
 
     @property
+    def surely_available(self) -> int:
+        """Available and to stay: until a smaller size has been carried out, the status counts Pods that are to go."""
+        return min(self.available, self.replicas)
+
+    @property
     def age_key(self) -> tuple[float, str]:
         """Sorts the oldest first."""
         return created(self.rs), self.name

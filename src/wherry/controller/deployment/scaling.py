@@ -42,11 +42,11 @@ def shrink_old(d: apps_v1.Deployment, sets: Sequence[Sized], new: Sized) -> list
     """
     old = sorted((each for each in sets if each is not new), key=lambda each: each.age_key)
     minimum = wanted(d) - bounds(d)[1]
-    budget = total(sets) - minimum - (new.replicas - new.available)
+    budget = total(sets) - minimum - (new.replicas - new.surely_available)
     if total(old) == 0 or budget <= 0:
         return []
     changes = _shrink_unhealthy(old, budget)
-    available = sum(each.available for each in sets)
+    available = sum(each.surely_available for each in sets)
     return changes + _shrink(old, available - minimum)
 
 
