@@ -30,20 +30,39 @@ _MULTI = ("impersonate-group",)
 _LISTS = ("x-stream-protocol-version", "sec-websocket-protocol")  # sent as several lines that are one list
 
 
+class _Connection(web.RequestHandler):
+    """aiohttp's protocol, but a stream learns at once that its client went, also when it has nothing to write.
+
+    (aiohttp's own `handler_cancellation` would cancel writes to storage as well.)
+    """
+
+    streaming: asyncio.Task[Any] | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.streaming is not None:
+            self.streaming.cancel()
+        super().connection_lost(exc)
+
+
+class _Server(web.Server):
+    def __call__(self) -> _Connection:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
 class Edge:
     """One listener set (addresses and a TLS context) in front of a handler."""
 
     def __init__(self, handler: Handler, context: ssl.SSLContext | None) -> None:
         self._handler = handler
         self._context = context
-        self._server: web.Server[Any] | None = None
+        self._server: web.Server | None = None
         self._listeners: list[asyncio.Server] = []
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections there; returns the port (asked for 0: a free one).  Raises OSError."""
         loop = asyncio.get_running_loop()
         if self._server is None:
-            self._server = web.Server(
+            self._server = _Server(
                 self._serve, access_log=None, max_line_size=MAX_LINE, max_field_size=MAX_LINE, max_headers=512,
                 keepalive_timeout=620.0, tcp_keepalive=True, logger=logging.getLogger("wherry.edge"), lingering_time=1.0,
                 auto_decompress=True,
@@ -147,13 +166,15 @@ async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamRespons
     answer = web.StreamResponse(status=response.status, headers=_headers(response))
     answer.enable_chunked_encoding()
     await answer.prepare(raw)
-    stream = response.stream
+    stream, connection = response.stream, raw.protocol
     assert stream is not None
+    assert isinstance(connection, _Connection)
+    connection.streaming = asyncio.current_task()
     try:
         push = getattr(stream, "push", None)
         transport = raw.transport
         if push is not None and transport is not None:
-            await push(transport.write, transport.get_write_buffer_size)  # type: ignore[attr-defined]
+            await push(transport.write, transport.get_write_buffer_size)
         else:
             async for chunk in stream:
                 await answer.write(chunk)
@@ -161,6 +182,7 @@ async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamRespons
     except ConnectionError:
         pass
     finally:
+        connection.streaming = None
         close = getattr(stream, "aclose", None)
         if close is not None:
             await close()

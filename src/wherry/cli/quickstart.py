@@ -18,6 +18,8 @@ from wherry.cli.main import main as wherry
 from wherry.cluster.config import ClusterConfig, load
 from wherry.cluster.images import Order
 from wherry.cluster.images import run as image
+from wherry.runtime.embedded.config import machine
+from wherry.runtime.images import busybox
 
 IMAGE = "busybox:1.36"
 MANIFEST = Path(__file__).parents[3] / "examples/quickstart/quickstart.yaml"
@@ -28,31 +30,15 @@ def say(text: str) -> None:
     print(f"\033[1m==>\033[0m {text}", flush=True)
 
 
-def busybox_rootfs(target: Path) -> None:
-    """A root file system of Debian's static busybox, with a link an applet."""
-    busybox = shutil.which("busybox") or "/bin/busybox"
-    for folder in ("bin", "etc", "tmp", "root", "var", "home", "usr/bin", "usr/sbin", "sbin"):
-        (target / folder).mkdir(parents=True, exist_ok=True)
-    (target / "tmp").chmod(0o1777)
-    shutil.copy(busybox, target / "bin/busybox")
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    for applet in applets:
-        if applet != "busybox":
-            (target / "bin" / applet).symlink_to("busybox")
-    (target / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n")
-    (target / "etc/group").write_text("root:x:0:\nnobody:x:65534:\n")
-
-
 def ensure_image(config: ClusterConfig) -> None:
     """Import busybox:1.36, unless it is there."""
     if any(f"docker.io/library/{IMAGE}" in found["tags"] for found in image(config, Order("ls"))):
         return
     say(f"Making the image {IMAGE} from this host's busybox")
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        busybox_rootfs(root)
-        image(config, Order("import", path=str(root), ref=IMAGE, cmd=["sh"], env=["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]))
+        made = Path(folder) / "busybox.tar"
+        busybox.write_archive(Path(shutil.which("busybox") or "/bin/busybox"), made, machine())
+        image(config, Order("load", path=str(made)))
 
 
 class Kubectl:

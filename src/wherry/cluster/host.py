@@ -21,7 +21,10 @@ def runtime_config(config: ClusterConfig) -> RuntimeConfig:
 
 def clean(config: ClusterConfig) -> None:
     """Stop the cluster's containers and take everything of it off the host.  Again is no error."""
+    from wherry.runtime.embedded import linux
     from wherry.runtime.embedded.cleanup import cleanup
 
     cleanup(config.name, runtime_config(config).state)
+    for point in linux.mounts_under(config.data):  # the kubelet's volumes in memory
+        linux.unmount(point)
     subprocess.run(["nft", "-f", "-"], input=nft.remove(config.name), text=True, capture_output=True, check=False)

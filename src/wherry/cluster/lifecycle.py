@@ -67,7 +67,7 @@ def running(config: ClusterConfig) -> int:
         pid, started = _pid_file(config).read_text().split()
     except (OSError, ValueError):
         return 0
-    return int(pid) if started and _start_time(int(pid)) == started else 0
+    return int(pid) if started and _start_time(int(pid)) == started and not _zombie(int(pid)) else 0
 
 
 def _signal(pid: int, number: int) -> None:

@@ -15,14 +15,14 @@ from wherry.apimachinery.http import UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.endpoints.plain import git_version
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.controlplane import ControlPlane, node_user
+from wherry.cluster.controlplane import ADMIN, ControlPlane, node_user
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.kubelet import Kubelet
 from wherry.util.clock import Clock
 
 PROXY, DNS = UserInfo("system:kube-proxy", (AUTHENTICATED,)), UserInfo("system:kube-dns", (AUTHENTICATED,))
 Tasks = list[asyncio.Task[Any]]
-NODE_LABELS = {"node-role.kubernetes.io/control-plane": ""}
+ROLE = "node-role.kubernetes.io/control-plane"
 
 
 async def start_nodes(
@@ -37,7 +37,7 @@ async def start_nodes(
 def kubelet_config(config: ClusterConfig, name: str, **more: Any) -> KubeletConfig:
     root = config.data / "kubelet" / name
     return KubeletConfig(
-        node_name=name, root_dir=root, pod_logs_dir=config.data / "logs" / name, node_labels=dict(NODE_LABELS),
+        node_name=name, root_dir=root, pod_logs_dir=config.data / "logs" / name,
         version=git_version(), cluster_domain=config.domain, **more,
     )
 
@@ -67,6 +67,9 @@ async def node_ready(plane: ControlPlane, name: str, clock: Clock) -> None:
         try:
             node = await client.get(core_v1.Node, name)
             if any(c.type == "Ready" and c.status == "True" for c in node.status.conditions):
+                if ROLE not in node.metadata.labels:  # a node may not give itself a role
+                    admin = plane.client(ADMIN, "wherry")
+                    await admin.patch(core_v1.Node, name, {"metadata": {"labels": {ROLE: ""}}})
                 return
         except StatusError as error:
             if error.code != 404:
