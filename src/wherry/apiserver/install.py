@@ -24,6 +24,8 @@ from wherry.apiserver.endpoints.eviction import Eviction
 from wherry.apiserver.endpoints.streams import NodeConnector, NodeProxy, Nodes, PodLogs, PodStreams, unconnected
 from wherry.apiserver.endpoints.subresources import Binding, Finalize, ObjectViews, Scale
 from wherry.apiserver.endpoints.token import TokenRequest
+from wherry.apiserver.metrics.api import NodeMetrics, PodMetrics
+from wherry.apiserver.metrics.summaries import Summaries
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 
@@ -52,6 +54,7 @@ def install(server: APIServer, options: Options) -> RBAC:
     server.use(default_plugins(server, options.disabled_admission))
     _subresources(server, options)
     _virtuals(server, rbac, tokens)
+    _metrics(server, options)
     _paths(server, options)
     services = [decode_json(c.value) for c in server.cached_list("", "services")]
     server.store("", "services").hooks.append(ServiceAllocator(options.service_range, services, options.node_port_free))
@@ -82,6 +85,15 @@ def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens) -> No
     server.virtuals["authorization.k8s.io", "selfsubjectrulesreviews"] = reviews.SelfSubjectRules(rbac)
     server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens)
     server.virtuals["authentication.k8s.io", "selfsubjectreviews"] = reviews.self_subject_review
+
+
+def _metrics(server: APIServer, options: Options) -> None:
+    """metrics.k8s.io from the kubelets, and the server's own figures."""
+    summaries = Summaries(options.connect, server.clock)
+    server.closing.append(summaries.close)
+    server.virtuals["metrics.k8s.io", "nodes"] = NodeMetrics(server.store("", "nodes").cacher, summaries, server.clock)
+    server.virtuals["metrics.k8s.io", "pods"] = PodMetrics(server.store("", "pods").cacher, summaries, server.clock)
+    server.paths["/metrics"] = server.metrics
 
 
 def _paths(server: APIServer, options: Options) -> None:

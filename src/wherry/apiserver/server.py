@@ -24,6 +24,7 @@ from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode, with_revision
 from wherry.apiserver.endpoints import read, write
 from wherry.apiserver.filters import Filters
+from wherry.apiserver.metrics.server import ServerMetrics
 from wherry.apiserver.registry.store import Store
 from wherry.apiserver.requestinfo import RequestInfo, parse
 from wherry.storage.cached import CachedObject
@@ -64,6 +65,8 @@ class APIServer:
         self.authenticators: list[Authenticator] = []
         self.authorizers: list[Authorizer] = []
         self.filters = Filters(self)
+        self.metrics = ServerMetrics(self)
+        self.closing: list[Callable[[], Awaitable[None]]] = []  # what was installed and has tasks of its own
         self.ready = False
 
     # -- life ------------------------------------------------------------------------------------
@@ -95,6 +98,8 @@ class APIServer:
         self.ready = False
         for store in self.stores.values():
             store.cacher.close()
+        for close in self.closing:
+            await close()
 
     def use(self, plugins: Sequence[Plugin]) -> None:
         """Set the admission plugins, in order."""
@@ -139,6 +144,12 @@ class APIServer:
     async def handle(self, request: Request) -> Response:
         """Answer anything; never raises but for cancellation."""
         info = parse(request)
+        began = self.clock.monotonic()
+        response = await self._answer(request, info)
+        self.metrics.requests.observe(info, response.status, self.clock.monotonic() - began)
+        return response
+
+    async def _answer(self, request: Request, info: RequestInfo) -> Response:
         try:
             user = self.filters.authenticate(request)
             user = self.filters.impersonate(request, user)

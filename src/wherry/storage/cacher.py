@@ -81,6 +81,16 @@ class Cacher:
         return self._storage.revision
 
     @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return len(self._index)
+
+    @property
+    def watchers(self) -> int:
+        """How many follow the resource."""
+        return len(self._subscriptions)
+
+    @property
     def oldest(self) -> int:
         """The oldest revision that can be watched from."""
         return self._history.oldest

@@ -61,6 +61,9 @@ class Subscriptions:
     def __init__(self) -> None:
         self._audiences: dict[Audience, dict[Subscription, None]] = {}
 
+    def __len__(self) -> int:
+        return sum(len(members) for members in self._audiences.values())
+
     def add(self, audience: Audience, on_events: OnEvents, on_dropped: Callable[[], None]) -> Subscription:
         subscription = Subscription(self, audience, on_events, on_dropped)
         self._audiences.setdefault(audience, {})[subscription] = None
