@@ -76,7 +76,7 @@ class Module:
             if name in SCALARS:
                 return SCALARS[name]
             other = module_of(name)
-            short = name.rsplit(".", 1)[1]
+            short: str = name.rsplit(".", 1)[1]
             if other == self.name:
                 return short
             self.uses.add(other)
@@ -145,7 +145,8 @@ class Module:
         typing = "from typing import Any\n\n" if "Any" in text else ""
         text = text.removeprefix("\n")
         return (f'"""Typed objects of {self.name.replace("_", "/")}.  Written by tools/generate_types.py: change that instead."""\n\n'
-                f"from __future__ import annotations\n\n{typing}import msgspec\n\n{imports}from wherry.api.types.base import Struct\n{text}\n")
+                "from __future__ import annotations\n\n"
+                f"{typing}import msgspec\n\n{imports}from wherry.api.types.base import Struct\n{text}\n")
 
 
 def main() -> None:
@@ -154,7 +155,7 @@ def main() -> None:
     modules: dict[str, Module] = {}
     for name, schema in defs.items():
         group = ".".join(name.split(".")[-3:-1])
-        wanted = name.startswith("io.k8s.api.") and group in GROUPS or ".meta.v1." in name
+        wanted = (name.startswith("io.k8s.api.") and group in GROUPS) or ".meta.v1." in name
         if wanted and name not in SCALARS and not name.endswith(("WatchEvent", ".Patch")):
             modules.setdefault(module_of(name), Module(module_of(name))).structs[name.rsplit(".", 1)[1]] = schema
     for module in list(modules.values()):

@@ -90,7 +90,8 @@ def bad_request(message: str) -> StatusError:
 
 
 def forbidden(group: str, resource: str, name: str, why: str) -> StatusError:
-    message = f'{_qualified(group, resource)} "{name}" is forbidden: {why}' if name else f"{_qualified(group, resource)} is forbidden: {why}"
+    named = f' "{name}"' if name else ""
+    message = f"{_qualified(group, resource)}{named} is forbidden: {why}"
     return StatusError(403, "Forbidden", message, _details(group, resource, name))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ssl
 
-
-
 from wherry.api.registry import BUILTIN
 from wherry.apimachinery.http import Handler, UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from ipaddress import IPv4Address, IPv4Network
-
-from typing import TYPE_CHECKING, Any
+from ipaddress import IPv4Network
+from typing import Any
 
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError

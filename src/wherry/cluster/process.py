@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -18,6 +19,8 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from wherry.apimachinery.http import UserInfo
+from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.cluster.config import ClusterConfig, load
 from wherry.cluster.controlplane import ControlPlane
 from wherry.cluster.node import start_nodes
@@ -25,8 +28,6 @@ from wherry.cluster.pki import PKI
 from wherry.controller.controller import Options
 from wherry.controller.manager import ControllerManager
 from wherry.scheduler.scheduler import Scheduler
-from wherry.apimachinery.http import UserInfo
-from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.storage.compactor import compact_periodically
 from wherry.util.clock import RealClock
 from wherry.util.looplag import LoopLag
@@ -88,10 +89,8 @@ def _notifier(fd: int | None) -> Notify:
             if "text" in fields:
                 log.info("starting %s", fields["text"])
             return
-        try:
+        with contextlib.suppress(OSError):  # whoever started us may have gone; we stay
             os.write(fd, msgspec.json.encode(fields) + b"\n")
-        except OSError:  # whoever started us has gone; we stay
-            pass
 
     return notify
 

@@ -55,7 +55,7 @@ class Responder:
             query = dns.message.from_wire(wire)
         except dns.exception.DNSException:
             return wire[:2] + bytes([0x80 | (wire[2] & 0x79), dns.rcode.FORMERR]) + b"\0" * 8
-        if query.opcode() != 0 or len(query.question) != 1:
+        if not isinstance(query, dns.message.QueryMessage) or query.opcode() != 0 or len(query.question) != 1:
             return _refusal(query, dns.rcode.NOTIMP)
         question = query.question[0]
         name = question.name.to_text().lower()
@@ -138,7 +138,7 @@ class Responder:
 def _encode(message: dns.message.Message, query: dns.message.Message, tcp: bool) -> bytes:
     """Wire form; cut short with TC set when it does not fit into a datagram."""
     limit = 65535 if tcp else max(512, min(query.payload or 512, UDP_SIZE))
-    wire = message.to_wire(max_size=65535)
+    wire = message.to_wire(max_size=65535, want_shuffle=False)  # the turns are ours
     if len(wire) <= limit:
         return wire
     short = dns.message.make_response(query, recursion_available=True)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
-from wherry.scheduler.framework import CycleState, NodeInfo, Refusal
+from wherry.scheduler.framework import CycleState, FilterPlugin, NodeInfo, Refusal
 from wherry.scheduler.profile import Profile
 from wherry.scheduler.snapshot import Snapshot
 
@@ -43,7 +43,7 @@ def schedule(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, rng: random
     for plugin in profile.filters:
         refusal = plugin.pre_filter(state, pod, snapshot)
         if refusal is not None:
-            everywhere = {name: (plugin.name, refusal) for name in snapshot.nodes}
+            everywhere = dict.fromkeys(snapshot.nodes, (plugin.name, refusal))
             return Decision(diagnosis=everywhere, message=explain(everywhere, total))
     feasible, diagnosis = _filter(pod, snapshot, profile, state, start)
     if not feasible:
@@ -67,16 +67,11 @@ def _filter(
     for index in range(total):
         info = snapshot.order[(start + index) % total]
         name = info.name
-        verdict = known.get(name, False)
-        if verdict is False:
-            verdict = next(((p.name, r) for p in static if (r := p.filter(state, pod, info)) is not None), None)
-            known[name] = verdict
+        verdict = known.get(name)
+        if verdict is None and name not in known:
+            verdict = known[name] = _refused(static, state, pod, info)
         if verdict is None:
-            for plugin in dynamic:
-                refusal = plugin.filter(state, pod, info)
-                if refusal is not None:
-                    verdict = (plugin.name, refusal)
-                    break
+            verdict = _refused(dynamic, state, pod, info)
         if verdict is None:
             feasible.append(info)
             if len(feasible) >= wanted:
@@ -84,6 +79,15 @@ def _filter(
         else:
             diagnosis[name] = verdict
     return feasible, diagnosis
+
+
+def _refused(plugins: list[FilterPlugin], state: CycleState, pod: core_v1.Pod, info: NodeInfo) -> tuple[str, Refusal] | None:
+    """The first plugin that refuses the node, and why."""
+    for plugin in plugins:
+        refusal = plugin.filter(state, pod, info)
+        if refusal is not None:
+            return plugin.name, refusal
+    return None
 
 
 def _best(pod: core_v1.Pod, feasible: list[NodeInfo], profile: Profile, state: CycleState, rng: random.Random) -> str:

@@ -32,7 +32,8 @@ class Term:
 
 def compile_term(owner: core_v1.Pod, term: core_v1.PodAffinityTerm, weight: int = 0) -> Term:
     selector = NOTHING if term.label_selector is None else from_label_selector(term.label_selector)
-    namespaces = frozenset(term.namespaces) if term.namespaces or term.namespace_selector is not None else frozenset({owner.metadata.namespace})
+    everywhere = term.namespace_selector is not None
+    namespaces = frozenset(term.namespaces if term.namespaces or everywhere else [owner.metadata.namespace])
     return Term(term.topology_key, selector, namespaces, weight)
 
 
@@ -130,7 +131,8 @@ class InterPodAffinity(Filter):
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
         labels = node.node.metadata.labels if node.node is not None else {}
-        return sum(weight for (key, domain), weight in state.data["pod preference"].items() if labels.get(key) == domain)
+        scores: dict[Pair, float] = state.data["pod preference"]
+        return sum(weight for (key, domain), weight in scores.items() if labels.get(key) == domain)
 
     def normalize(self, scores: list[float]) -> list[float]:
         top, low = max(scores, default=0.0), min(scores, default=0.0)

@@ -75,7 +75,8 @@ class NodeResourcesBalancedAllocation:
                 shares.append(min(1.0, (node.requested.get(resource, 0) + wanted) / capacity))
         if len(shares) < 2:
             return 0.0
-        return (1 - abs(shares[0] - shares[1]) / 2) * MAX_NODE_SCORE
+        balance: float = 1 - abs(shares[0] - shares[1]) / 2
+        return balance * MAX_NODE_SCORE
 
     def normalize(self, scores: list[float]) -> list[float]:
         return scores

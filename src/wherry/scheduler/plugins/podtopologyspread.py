@@ -120,7 +120,8 @@ class PodTopologySpread(Filter):
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
         labels = node.node.metadata.labels if node.node is not None else {}
-        return sum(c.counts.get(labels.get(c.key, ""), 0) for c in state.data["soft spread"])
+        constraints: list[Constraint] = state.data["soft spread"]
+        return sum(c.counts.get(labels.get(c.key, ""), 0) for c in constraints)
 
     def normalize(self, scores: list[float]) -> list[float]:
         top, low = max(scores, default=0.0), min(scores, default=0.0)

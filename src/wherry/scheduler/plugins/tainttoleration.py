@@ -45,8 +45,7 @@ class TaintToleration(Filter):
             return None
         for taint in node.node.spec.taints:
             if taint.effect in ("NoSchedule", "NoExecute") and not tolerates(pod, taint):
-                shown = f"{{{taint.key}: {taint.value}}}"
-                return Refusal(f"node(s) had untolerated taint {shown}" if taint.value else f"node(s) had untolerated taint {{{taint.key}: }}")
+                return Refusal(f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}")
         return None
 
     def pre_score(self, state: CycleState, pod: core_v1.Pod, nodes: Sequence[NodeInfo]) -> bool:
