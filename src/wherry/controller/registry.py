@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.controller.controller import Controller
+from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
@@ -15,6 +16,7 @@ from wherry.controller.replicaset.controller import ReplicaSetController, Replic
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
 from wherry.controller.tainteviction.controller import TaintEvictionController
+from wherry.controller.ttlafterfinished.controller import TTLAfterFinishedController
 
 CONTROLLERS: tuple[type[Controller], ...] = (
     NamespaceController,
@@ -30,4 +32,6 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     TaintEvictionController,
     PodGCController,
     JobController,
+    CronJobController,
+    TTLAfterFinishedController,
 )

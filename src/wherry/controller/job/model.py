@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.api.types import batch_v1, core_v1
 from wherry.controller.podutil import is_terminal
-from wherry.util.clock import rfc3339
+from wherry.util.clock import parse_rfc3339, rfc3339
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"  # annotation and label
@@ -36,6 +36,12 @@ def find(job: batch_v1.Job, type_: str) -> batch_v1.JobCondition | None:
 
 def is_finished(job: batch_v1.Job) -> bool:
     return find(job, COMPLETE) is not None or find(job, FAILED) is not None
+
+
+def finish_time(job: batch_v1.Job) -> float | None:
+    """Wall time since when it has been finished; None while it has not."""
+    ended = find(job, COMPLETE) or find(job, FAILED)
+    return parse_rfc3339(ended.last_transition_time) if ended is not None and ended.last_transition_time else None
 
 
 def is_ours(job: batch_v1.Job) -> bool:

@@ -1,0 +1,1 @@
+"""TTL after finished: Jobs that clean up after themselves."""
