@@ -18,7 +18,6 @@ from wherry.cluster.config import ClusterConfig
 from wherry.cluster.pki import PKI
 from wherry.controller.manager import user_of
 from wherry.kubelet.kubelet import Kubelet
-from wherry.kubelet.server.server import Server
 from wherry.kubelet.server.upgrades import upgrades
 from wherry.storage.sqlite import SQLiteStorage
 from wherry.util.clock import Clock
@@ -42,7 +41,7 @@ class ControlPlane:
 
     def add_kubelet(self, node: str, kubelet: Kubelet) -> None:
         """A node in this process: logs, exec and port-forward go to its kubelet without a socket."""
-        served = Server(kubelet)
+        served = kubelet.server
         served.upgrades.update(upgrades(self.clock))
         self._nodes[node] = served.handle
 

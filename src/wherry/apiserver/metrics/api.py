@@ -35,7 +35,7 @@ class NodeMetrics:
         if call.info.namespace:
             raise errors.page_not_found()
         chosen = _chosen(call, self._nodes)
-        if call.info.name and not chosen:
+        if call.info.verb == "get" and not chosen:
             raise errors.not_found("", "nodes", call.info.name)
         summaries = await self._summaries.of(each.name for each in chosen)
         now = rfc3339(call.now)
@@ -51,10 +51,10 @@ class PodMetrics:
 
     async def __call__(self, call: Call) -> Response:
         info = call.info
-        if info.name and not info.namespace:
+        if info.verb == "get" and not info.namespace:
             raise errors.page_not_found()
         chosen = [each for each in _chosen(call, self._pods) if each.fields.get("status.phase") == "Running"]
-        if info.name and not chosen:
+        if info.verb == "get" and not chosen:
             raise errors.not_found("", "pods", f"{info.namespace}/{info.name}")
         summaries = await self._summaries.of({each.fields["spec.nodeName"] for each in chosen})
         known: dict[tuple[str, str], Pod] = {
