@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from wherry.api.tolerations import tolerates
 from wherry.api.types import core_v1
 from wherry.scheduler.framework import CycleState, NodeInfo, Refusal
 from wherry.scheduler.plugins.base import Filter
-from wherry.scheduler.plugins.tainttoleration import tolerates
 from wherry.scheduler.resources import pod_ports
 
 UNSCHEDULABLE = core_v1.Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from wherry.api.nodeaffinity import required_matches
+from wherry.api.tolerations import tolerates
 from wherry.api.types import core_v1, meta_v1
 from wherry.apimachinery.labels import NOTHING, Selector, from_label_selector
 from wherry.scheduler.framework import MAX_NODE_SCORE, CycleState, NodeInfo, Refusal, Snapshot
 from wherry.scheduler.plugins.base import Filter
-from wherry.scheduler.plugins.nodeaffinity import required_matches
-from wherry.scheduler.plugins.tainttoleration import tolerates
 
 MISSING = Refusal("node(s) didn't match pod topology spread constraints (missing required label)")
 SKEWED = Refusal("node(s) didn't match pod topology spread constraints", resolvable=True)
