@@ -17,6 +17,7 @@ from wherry.apimachinery.http import Request, Response
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
+from wherry.kubelet.admission import admit
 from wherry.kubelet.backoff import Backoff
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Killer
@@ -30,6 +31,7 @@ from wherry.kubelet.object_manager import ObjectManager, config_map_references, 
 from wherry.kubelet.pleg import PodCache, names_of
 from wherry.kubelet.pod_sync import PodSync, change_waiter
 from wherry.kubelet.pod_workers import PodWorkers
+from wherry.kubelet.podutil import is_terminal
 from wherry.kubelet.prober.manager import ProbeManager
 from wherry.kubelet.prober.probe import Prober
 from wherry.kubelet.prober.results import Result
@@ -68,6 +70,7 @@ class Kubelet:
         self._services = (shared or self._informers).informer(core_v1.Service)
         self._pods = self._informers.informer(core_v1.Pod, field_selector=f"spec.nodeName={config.node_name}")
         self._by_uid: dict[str, core_v1.Pod] = {}
+        self._rejected: set[str] = set()
         self._changed: dict[str, asyncio.Event] = {}
         self._listed = asyncio.Event()  # the runtime's containers are known
         self._remains: asyncio.Queue[tuple[core_v1.Pod | None, str]] = asyncio.Queue()
@@ -157,21 +160,42 @@ class Kubelet:
     # Pods come, change and go ------------------------------------------------------------------
 
     def _pod_added(self, pod: core_v1.Pod) -> None:
+        others = [each for uid, each in self._by_uid.items() if uid not in self._rejected]
         self._by_uid[pod.metadata.uid] = pod
-        if self.workers is not None:
+        if self._admits(pod, others) and self.workers is not None:
             self.workers.update(pod)
+
+    def _admits(self, pod: core_v1.Pod, others: list[core_v1.Pod]) -> bool:
+        """What runs, has ended or goes is looked after in any case; a new Pod must fit."""
+        uid = pod.metadata.uid
+        if is_terminal(pod.status.phase) or pod.metadata.deletion_timestamp or self.cache.get(uid).sandboxes:
+            return True
+        refused = admit(pod, others, self.node.capacity(), self.machine.operating_system)
+        if refused is not None:
+            self._rejected.add(uid)
+            self.statuses.reject(pod, refused.reason, refused.message)
+            self.events.pod(pod, "Warning", refused.reason, refused.message)
+        return refused is None
 
     def _pod_updated(self, old: core_v1.Pod, pod: core_v1.Pod) -> None:
         self._by_uid[pod.metadata.uid] = pod
         self.statuses.reconcile(pod)
+        if pod.metadata.uid in self._rejected and not pod.metadata.deletion_timestamp:
+            return
         if self.workers is not None and _concerns_us(old, pod):
             self.workers.update(pod)
 
     def _pod_deleted(self, pod: core_v1.Pod) -> None:
-        self._by_uid.pop(pod.metadata.uid, None)
-        self._last_objects[pod.metadata.uid] = pod
-        if self.workers is not None:
-            self.workers.remove(pod)
+        uid = pod.metadata.uid
+        self._by_uid.pop(uid, None)
+        self._rejected.discard(uid)
+        if self.workers is None or uid not in self.workers.known():  # it never ran here
+            self.statuses.forget(uid)
+            if self.workers is not None:
+                self.workers.remove(pod)
+            return
+        self._last_objects[uid] = pod
+        self.workers.remove(pod)
 
     async def _remove_orphans(self) -> None:
         """What an earlier kubelet left of Pods that are gone by now."""

@@ -78,6 +78,7 @@ class PodWorkers:
     ) -> None:
         self._syncer, self._clock, self._retry, self._resync = syncer, clock, retry, resync
         self._workers: dict[str, _Worker] = {}
+        self._names: dict[str, str] = {}  # namespace/name -> uid of the newest worker
         self._waiting: dict[str, list[core_v1.Pod]] = {}  # namespace/name -> Pods that wait for a namesake to go
         self._on_finished = on_finished
         self._rng = rng or random.Random()
@@ -89,7 +90,8 @@ class PodWorkers:
         uid = pod.metadata.uid
         worker = self._workers.get(uid)
         if worker is None:
-            if any(each.name == key(pod) for each in self._workers.values() if each.phase != Phase.FINISHED):
+            holder = self._workers.get(self._names.get(key(pod), ""))
+            if holder is not None and holder.phase != Phase.FINISHED:
                 waiting = self._waiting.setdefault(key(pod), [])
                 waiting[:] = [each for each in waiting if each.metadata.uid != uid] + [pod]
                 return
@@ -167,6 +169,7 @@ class PodWorkers:
 
     def _start(self, worker: _Worker) -> _Worker:
         self._workers[worker.uid] = worker
+        self._names[worker.name] = worker.uid
         worker.task = asyncio.get_running_loop().create_task(self._run(worker), name=f"pod {worker.name}")
         return worker
 
@@ -183,6 +186,8 @@ class PodWorkers:
             if worker.phase == Phase.FINISHED and worker.deleted:
                 break
         del self._workers[worker.uid]
+        if self._names.get(worker.name) == worker.uid:
+            del self._names[worker.name]
         self._on_finished(worker.uid)
         for pod in self._waiting.pop(worker.name, []):
             self.update(pod)

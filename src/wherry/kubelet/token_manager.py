@@ -31,13 +31,14 @@ class TokenManager:
 
     def __init__(self, client: Client, clock: Clock, rng: random.Random | None = None) -> None:
         self._client, self._clock, self._rng = client, clock, rng or random.Random()
-        self._tokens: dict[tuple[str, str, int], _Token] = {}
+        self._tokens: dict[str, dict[tuple[str, int], _Token]] = {}  # uid -> (audience, seconds) -> token
 
     async def get(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         """A token that is good for a while.  Raises VolumeError when the API gives none and none is held."""
         seconds = source.expiration_seconds or _DEFAULT_SECONDS
-        key = (pod.metadata.uid, source.audience, seconds)
-        held = self._tokens.get(key)
+        key = (source.audience, seconds)
+        mine = self._tokens.setdefault(pod.metadata.uid, {})
+        held = mine.get(key)
         now = self._clock.time()
         if held is not None and now < held.refresh_at:
             return held.token
@@ -47,7 +48,7 @@ class TokenManager:
             if held is not None and now < held.expires_at:
                 return held.token
             raise VolumeError(f"failed to fetch token: {error}") from error
-        self._tokens[key] = made
+        mine[key] = made
         return made.token
 
     async def _request(self, pod: core_v1.Pod, audience: str, seconds: int) -> _Token:
@@ -68,9 +69,7 @@ class TokenManager:
 
     def refresh_at(self, uid: str) -> float | None:
         """When a Pod's next token should be fetched (wall seconds)."""
-        times = [token.refresh_at for key, token in self._tokens.items() if key[0] == uid]
-        return min(times) if times else None
+        return min((token.refresh_at for token in self._tokens.get(uid, {}).values()), default=None)
 
     def forget(self, uid: str) -> None:
-        for key in [key for key in self._tokens if key[0] == uid]:
-            del self._tokens[key]
+        self._tokens.pop(uid, None)

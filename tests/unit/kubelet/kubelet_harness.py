@@ -43,8 +43,8 @@ class Node:
 
     def start(self, **options: Any) -> None:
         config = KubeletConfig(
-            "n1", self.root, self.root / "logs", node_ip="192.0.2.2", offload=inline, resolv_conf=self.root / "resolv.conf",
-            **{"cluster_dns": ("10.43.0.10",), **options},
+            "n1", self.root, self.root / "logs", node_ip="192.0.2.2", resolv_conf=self.root / "resolv.conf",
+            **{"cluster_dns": ("10.43.0.10",), "offload": inline, **options},
         )
         client = Client(InProcessTransport(self.server.handle, NODE))
         self.kubelet = Kubelet(config, client, self.runtime, self.clock, machine=MACHINE, mounter=NoMounter())

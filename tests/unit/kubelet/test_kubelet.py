@@ -389,6 +389,43 @@ async def test_an_ephemeral_container_joins(node: Node) -> None:
     assert "running" in status["state"]
 
 
+async def test_limits_change_while_a_container_runs(node: Node) -> None:
+    policy = [{"resourceName": "cpu", "restartPolicy": "NotRequired"}, {"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    resources = {"limits": {"cpu": "500m", "memory": "16Mi"}}
+    container = {"name": "c", "image": "busybox:1.36", "resources": resources, "resizePolicy": policy}
+    await node.create_pod("p", {"containers": [container]})
+    await running(node)
+    for change, quota, restarts in (({"cpu": "1"}, 100_000, 0), ({"cpu": "1", "memory": "32Mi"}, 100_000, 1)):
+        old = kubelet(node).pod("life", "p")
+        assert old is not None
+        amounts = {**resources["limits"], **change}
+        resized = msgspec.structs.replace(old.spec.containers[0], resources=core_v1.ResourceRequirements(limits=amounts, requests=amounts))
+        spec = msgspec.structs.replace(old.spec, containers=[resized])
+        kubelet(node)._pod_updated(old, msgspec.structs.replace(old, spec=spec))
+        await node.run(1)
+        newest = max(await node.runtime.list_containers(), key=lambda c: c.config.attempt)
+        assert (newest.config.resources.cpu_quota, newest.config.attempt) == (quota, restarts)
+    assert newest.config.resources.memory_limit == 32 << 20
+
+
+@pytest.mark.parametrize(("spec", "reason", "message"), [
+    pytest.param({"containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "3"}}}]}, "OutOfcpu",
+                 "Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000", id="too much"),
+    pytest.param({"hostUsers": False}, "UserNamespacesNotSupported", "hostUsers", id="unsupported"),
+])
+async def test_what_the_node_cannot_take_fails(node: Node, spec: dict[str, Any], reason: str, message: str) -> None:
+    await node.create_pod("p", spec)
+    await node.run(1)
+    status = (node.pod("p") or {})["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", reason)
+    assert message in status["message"]
+    assert {event.reason for event in await node.events("p")} == {reason}
+    assert await node.runtime.list_pod_sandboxes() == []
+    await node.delete("p")
+    await node.run(1)
+    assert node.pod("p") is None
+
+
 # The node --------------------------------------------------------------------------------------------
 
 
@@ -424,14 +461,17 @@ async def test_node_status_is_told_every_five_minutes(node: Node) -> None:
 # Many ------------------------------------------------------------------------------------------------
 
 
-async def test_many_pods_come_and_go(node: Node) -> None:
-    for number in range(200):
-        await node.create_pod(f"p{number}")
-    await node.until(lambda: all(node.condition(f"p{n}", "Ready") == "True" for n in range(200)), 10)
-    for number in range(200):
-        await node.delete(f"p{number}")
-    await node.until(lambda: not kubelet(node).cache.uids(), 10)
-    assert len({s.ips for s in await node.runtime.list_pod_sandboxes()}) == 0
+async def test_many_pods_come_and_go(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as node:
+        node.runtime.images.add("busybox:1.36")
+        node.start(max_pods=200)
+        for number in range(200):
+            await node.create_pod(f"p{number}")
+        await node.until(lambda: all(node.condition(f"p{n}", "Ready") == "True" for n in range(200)), 10)
+        for number in range(200):
+            await node.delete(f"p{number}")
+        await node.until(lambda: not kubelet(node).cache.uids(), 10)
+        assert await node.runtime.list_pod_sandboxes() == []
 
 
 async def test_a_pre_stop_hook_takes_from_the_grace_period(tmp_path: Path) -> None:

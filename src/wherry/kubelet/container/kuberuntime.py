@@ -17,6 +17,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Killer
 from wherry.kubelet.container.makeconfig import ConfigError, ContainerInputs, container_config, log_directory, sandbox_config
 from wherry.kubelet.container.plan import PodActions, compute_pod_actions
+from wherry.kubelet.container.resources import container_resources
 from wherry.kubelet.container.state import PodState
 from wherry.kubelet.env import EnvError, EnvSources, GetConfigMap, GetSecret, make_environment
 from wherry.kubelet.events import Events
@@ -88,6 +89,7 @@ class KubeRuntime:
                 status = next(c for c in state.containers if c.id == kill.container_id)
                 await self.killer.kill(pod, status, kill.message, kill.reason)
                 await self.cache.observe_container(kill.container_id)
+            await self._resize(pod, state, {kill.container_id for kill in actions.containers_to_kill})
         sandbox_id = actions.sandbox_id
         if actions.create_sandbox:
             interrupt.check()
@@ -96,6 +98,20 @@ class KubeRuntime:
             return result
         await self._start_all(pod, state, actions, sandbox_id, volumes, interrupt, result)
         return result
+
+    async def _resize(self, pod: core_v1.Pod, state: PodState, killed: set[str]) -> None:
+        """Bring changed requests and limits to containers that run (KEP-1287), without a restart.
+
+        A container whose resizePolicy asks for a restart was planned to be killed instead.
+        """
+        for container in [*pod.spec.init_containers, *pod.spec.containers]:
+            status = state.find(container.name)
+            if status is None or status.state != ContainerState.RUNNING or status.id in killed:
+                continue
+            wanted = container_resources(pod, container, self.memory_capacity, self.config.pod_pids_limit)
+            if wanted != status.config.resources:
+                await self.runtime.update_container_resources(status.id, wanted)
+                await self.cache.observe_container(status.id)
 
     async def _start_all(
         self, pod: core_v1.Pod, state: PodState, actions: PodActions, sandbox_id: str, volumes: dict[str, Path],

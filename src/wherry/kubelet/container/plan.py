@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
 from wherry.kubelet.container.restart import policy_of, should_restart
-from wherry.kubelet.container.state import CONTAINER_HASH, PodState, container_hash
+from wherry.kubelet.container.state import CONTAINER_HASH, PodState, container_hash, needs_restart_to_resize
 from wherry.kubelet.podutil import Container, is_sidecar, restart_policy
 from wherry.runtime.interface import ContainerState, ContainerStatus, SandboxState
 
@@ -220,6 +220,8 @@ def _plan_containers(
             message, reason = f"Container {container.name} failed liveness probe", "livenessProbe"
         elif startup(status.id) == "failure":
             message, reason = f"Container {container.name} failed startup probe", "startupProbe"
+        elif needs_restart_to_resize(container, status.config.annotations):
+            message, reason, restart = f"Container {container.name} resize requires restart", "", True
         else:
             kept += 1
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wherry.api.types import core_v1
@@ -14,6 +15,7 @@ POD_NAMESPACE = "io.kubernetes.pod.namespace"
 POD_UID = "io.kubernetes.pod.uid"
 CONTAINER_NAME = "io.kubernetes.container.name"
 CONTAINER_HASH = "io.kubernetes.container.hash"
+CONTAINER_RESOURCES = "wherry.dev/container-resources"
 TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
 TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 GRACE_PERIOD = "io.kubernetes.pod.terminationGracePeriod"
@@ -56,6 +58,21 @@ def container_hash(container: Container) -> str:
     return hashlib.sha256(f"{container.name}\0{container.image}".encode()).hexdigest()[:8]
 
 
+def resources_text(container: Container, resource: str) -> str:
+    """A resource's request and limit, as they were when a container was made."""
+    resources = container.resources
+    return f"{resource}:{resources.requests.get(resource, '')}/{resources.limits.get(resource, '')}"
+
+
+def needs_restart_to_resize(container: Container, annotations: Mapping[str, str]) -> bool:
+    """Whether a resource changed whose resizePolicy is RestartContainer since the container was made."""
+    made_with = annotations.get(CONTAINER_RESOURCES)
+    if made_with is None or isinstance(container, core_v1.EphemeralContainer):
+        return False
+    strict = [each.resource_name for each in container.resize_policy if each.restart_policy == "RestartContainer"]
+    return any(resources_text(container, resource) not in made_with.split() for resource in strict)
+
+
 def pod_labels(pod: core_v1.Pod) -> dict[str, str]:
     meta = pod.metadata
     return {**meta.labels, POD_NAME: meta.name, POD_NAMESPACE: meta.namespace, POD_UID: meta.uid}
@@ -70,6 +87,7 @@ def container_annotations(pod: core_v1.Pod, container: Container) -> dict[str, s
     """What must outlive the Pod object, so that an orphan can still be stopped and told of."""
     found = {
         CONTAINER_HASH: container_hash(container),
+        CONTAINER_RESOURCES: " ".join(resources_text(container, resource) for resource in ("cpu", "memory")),
         TERMINATION_PATH: container.termination_message_path,
         TERMINATION_POLICY: container.termination_message_policy,
     }

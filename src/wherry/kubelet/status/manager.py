@@ -171,12 +171,15 @@ class StatusManager:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def reject(self, pod: core_v1.Pod, reason: str, message: str) -> None:
-        """The node cannot take the Pod: it fails, without ever having run."""
+    def reject(self, pod: core_v1.Pod, reason: str, message: str) -> None:
+        """The node does not take the Pod: it fails, without ever having run."""
         entry = self._entry(pod)
-        status: Json = {**entry.status, "phase": "Failed", "reason": reason, "message": message}
+        status: Json = {**copy.deepcopy(entry.status), "phase": "Failed", "reason": reason, "message": f"Pod was rejected: {message}"}
         status.setdefault("conditions", [condition("PodScheduled", True)])
-        self._store(entry, merge_times(copy.deepcopy(status), entry.status, rfc3339(self._clock.time())))
+        status["startTime"] = status.get("startTime") or rfc3339(self._clock.time())
+        if pod.metadata.generation:
+            status["observedGeneration"] = pod.metadata.generation
+        self._store(entry, merge_times(status, entry.status, rfc3339(self._clock.time())))
 
     # Sending -----------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Protocol
 
 from wherry.api.types import core_v1
 from wherry.kubelet.config import Offload
+
+_DETACH = 2  # MNT_DETACH
 
 
 class VolumeError(Exception):
@@ -28,20 +30,22 @@ class Mounter(Protocol):
 
 
 class RealMounter:
-    """mount(8) and umount(8)."""
+    """mount(2) and umount2(2), by the C library: no process for each of a Pod's secrets."""
 
     def mount_tmpfs(self, path: Path, size: int) -> None:
         if os.path.ismount(path):
             return
         options = f"size={size}" if size else "size=50%"
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise VolumeError(f"mount of tmpfs at {path} failed: {done.stderr.strip()}")
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", ctypes.c_ulong(0), options.encode()):
+            raise VolumeError(f"mount of tmpfs at {path} failed: {os.strerror(ctypes.get_errno())}")
 
     def unmount(self, path: Path) -> None:
-        if os.path.ismount(path):
-            subprocess.run(["umount", str(path)], check=True, capture_output=True)
+        if not os.path.ismount(path):
+            return
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.umount2(os.fsencode(path), _DETACH):
+            raise OSError(ctypes.get_errno(), f"unmount of {path}")
 
 
 class NoMounter:

@@ -1,0 +1,82 @@
+"""Whether the node takes a Pod that was bound to it: pure.
+
+The scheduler has looked already, but a Pod can be bound by hand; and what the node cannot do is refused
+here in clear words rather than passed over.  Node labels are not looked at: they may have changed a moment
+ago, and the scheduler's view of them is the newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from wherry.api.types import core_v1
+from wherry.apimachinery import quantity
+from wherry.kubelet.podutil import all_containers, is_terminal, pod_totals
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The Pod fails with these."""
+
+    reason: str
+    message: str
+
+
+def admit(
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], operating_system: str,
+) -> Rejection | None:
+    """None when `pod` may run beside `others`."""
+    return (
+        _unsupported(pod)
+        or _operating_system(pod, operating_system)
+        or _resources(pod, [each for each in others if not is_terminal(each.status.phase)], capacity)
+    )
+
+
+def _unsupported(pod: core_v1.Pod) -> Rejection | None:
+    spec = pod.spec
+    if spec.runtime_class_name:
+        message = f'runtimeClassName "{spec.runtime_class_name}" is not supported: there is one runtime'
+        return Rejection("RuntimeClassNotSupported", message)
+    if spec.host_users is False:
+        return Rejection("UserNamespacesNotSupported", "hostUsers: false is not supported")
+    if spec.resource_claims:
+        return Rejection("ResourceClaimsNotSupported", "resourceClaims are not supported")
+    if spec.security_context is not None and spec.security_context.supplemental_groups_policy == "Strict":
+        message = "SupplementalGroupsPolicy=Strict is not supported in this node"
+        return Rejection("SupplementalGroupsPolicyNotSupported", message)
+    for container in all_containers(pod):
+        for rule in container.restart_policy_rules:
+            if rule.action != "Restart":
+                message = f'restart rule action "{rule.action}" of container {container.name} is not supported'
+                return Rejection("RestartRuleNotSupported", message)
+    return None
+
+
+def _operating_system(pod: core_v1.Pod, operating_system: str) -> Rejection | None:
+    if pod.spec.os is not None and pod.spec.os.name != operating_system:
+        return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    return None
+
+
+def _resources(pod: core_v1.Pod, others: list[core_v1.Pod], capacity: Mapping[str, str]) -> Rejection | None:
+    limit = int(capacity.get("pods", "0"))
+    if len(others) + 1 > limit:
+        return _out_of("pods", 1, len(others), limit)
+    wanted = pod_totals(pod)[0]
+    used = [pod_totals(each)[0] for each in others] if wanted else []
+    for resource in ("cpu", "memory", "ephemeral-storage"):
+        if not quantity.parse(wanted.get(resource, "0")):
+            continue
+        amount = quantity.milli if resource == "cpu" else quantity.value
+        asked, free = amount(wanted[resource]), amount(capacity.get(resource, "0"))
+        taken = sum(amount(each.get(resource, "0")) for each in used)
+        if asked > free - taken:
+            return _out_of(resource, asked, taken, free)
+    return None
+
+
+def _out_of(resource: str, asked: int, used: int, capacity: int) -> Rejection:
+    figures = f"requested: {asked}, used: {used}, capacity: {capacity}"
+    return Rejection(f"OutOf{resource}", f"Node didn't have enough resource: {resource}, {figures}")
