@@ -10,13 +10,16 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import cache
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
-from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp import HttpVersion11, web
+from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict
-from yarl import URL
 
+from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Duplex, Handler, Request, Response
 from wherry.apiserver.codec import encode
@@ -25,6 +28,7 @@ from wherry.apiserver.upgrade import RawConnection
 log = logging.getLogger(__name__)
 MAX_BODY = 3 << 20
 MAX_LINE = 1 << 20
+ONE_PIECE = 64 << 10  # bytes: what is larger is not copied behind its head
 _BASE = (("Cache-Control", "no-cache, private"),)
 _MULTI = ("impersonate-group",)
 _LISTS = ("x-stream-protocol-version", "sec-websocket-protocol")  # sent as several lines that are one list
@@ -37,11 +41,25 @@ class _Connection(web.RequestHandler):
     """
 
     streaming: asyncio.Task[Any] | None = None
+    client: tuple[str, tuple[str, tuple[str, ...]] | None] | None = None  # address, names in the certificate
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self.streaming is not None:
             self.streaming.cancel()
         super().connection_lost(exc)
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What aiohttp's parser cannot read is answered with a Status too."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("half of an answer is sent: another cannot be")
+        if status >= 500:
+            log.error("%s %s", request.method, request.path, exc_info=exc)
+        why = (message or HTTPStatus(status).phrase).splitlines()[0].strip()
+        error = errors.bad_request(why) if status < 500 else errors.internal_error(why)
+        self.keep_alive(False)
+        return _Whole(Response(error.code, encode(error.to_json()), headers=[("Connection", "close")]))
 
 
 class _Server(web.Server):
@@ -83,13 +101,13 @@ class Edge:
         try:
             request = await _translate(raw)
         except StatusError as error:
-            return _plain(Response(error.code, encode(error.to_json())))
+            return _Whole(Response(error.code, encode(error.to_json())))
         response = await self._handler(request)
         if response.upgrade is not None:
             return await _upgrade(raw, response, response.upgrade)
         if response.stream is not None:
             return await _stream(raw, response)
-        return _plain(response)
+        return _Whole(response)
 
 
 async def _translate(raw: web.BaseRequest) -> Request:
@@ -100,7 +118,6 @@ async def _translate(raw: web.BaseRequest) -> Request:
         if length is not None and length > MAX_BODY:
             raise _too_large()
         body = await _body(raw) if raw.can_read_body else b""
-    url: URL = raw.rel_url
     headers = raw.headers
     plain = {name.lower(): value for name, value in headers.items()}
     for name in _MULTI:
@@ -109,17 +126,33 @@ async def _translate(raw: web.BaseRequest) -> Request:
     for name in _LISTS:
         if name in plain:
             plain[name] = ",".join(headers.getall(name))
-    certificate = None
-    transport = raw.transport
-    peer = ""
-    if transport is not None:
-        peercert = transport.get_extra_info("peercert")
-        if peercert:
-            certificate = certificate_names(peercert)
-        name = transport.get_extra_info("peername")
-        peer = name[0] if isinstance(name, tuple) else ""
-    query = list(url.query.items()) if url.raw_query_string else []
-    return Request(raw.method, url.path, query, plain, body, None, peer, certificate)
+    peer, certificate = _client(raw)
+    path, query = _target(raw)
+    return Request(raw.method, path, query, plain, body, None, peer, certificate)
+
+
+def _target(raw: web.BaseRequest) -> tuple[str, list[tuple[str, str]]]:
+    """Decoded path and query of the request's line."""
+    target = raw.raw_path
+    if not target.startswith("/"):  # the absolute form, as sent to proxies
+        return raw.rel_url.path, list(raw.rel_url.query.items())
+    path, _, query = target.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True) if query else []
+    return unquote(path) if "%" in path else path, pairs
+
+
+def _client(raw: web.BaseRequest) -> tuple[str, tuple[str, tuple[str, ...]] | None]:
+    """Address and certificate of the other side; they stay the same while the connection lasts."""
+    connection, transport = raw.protocol, raw.transport
+    assert isinstance(connection, _Connection)
+    if connection.client is None:
+        if transport is None:
+            return "", None
+        certificate, name = transport.get_extra_info("peercert"), transport.get_extra_info("peername")
+        connection.client = (
+            name[0] if isinstance(name, tuple) else "", certificate_names(certificate) if certificate else None,
+        )
+    return connection.client
 
 
 def certificate_names(certificate: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
@@ -157,8 +190,54 @@ def _headers(response: Response) -> CIMultiDict[str]:
     return headers
 
 
-def _plain(response: Response) -> web.Response:
-    return web.Response(status=response.status, body=response.body, headers=_headers(response))
+class _Whole(web.StreamResponse):
+    """An answer that is there in full, written in one piece: aiohttp's way through header maps is a third of a GET."""
+
+    def __init__(self, response: Response) -> None:
+        """Nothing of StreamResponse's own state is used, so it is not made."""
+        self._response = response
+        self._keep = True
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._keep
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        response, transport = self._response, request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client went away")
+        body, self._keep = response.body, request.keep_alive
+        empty = response.status in (204, 304)
+        head = [f"HTTP/1.1 {response.status} {_phrase(response.status)}", "Cache-Control: no-cache, private"]
+        if response.content_type and not empty:
+            head.append(f"Content-Type: {response.content_type}")
+        if not empty:
+            head.append(f"Content-Length: {len(body)}")
+        head += [f"{name}: {value}" for name, value in response.headers]
+        if not self._keep:
+            head.append("Connection: close")
+        elif request.version < HttpVersion11:
+            head.append("Connection: keep-alive")
+        head.append(f"Date: {rfc822_formatted_time()}\r\n\r\n")
+        start = "\r\n".join(head).encode()
+        if empty or request.method == "HEAD":
+            transport.write(start)
+        elif len(body) <= ONE_PIECE:
+            transport.write(start + body)
+        else:
+            transport.writelines((start, body))
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All is written."""
+
+
+@cache
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
 
 
 async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamResponse:
@@ -220,4 +299,4 @@ async def _upgrade(raw: web.BaseRequest, response: Response, run: Callable[[Dupl
     return _HandedOver()
 
 
-__all__ = ["BadHttpMessage", "Edge", "certificate_names"]
+__all__ = ["Edge", "certificate_names"]

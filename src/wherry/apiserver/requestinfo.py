@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wherry.apimachinery.http import Request
 
@@ -32,7 +33,13 @@ class RequestInfo:
 
 def parse(request: Request) -> RequestInfo:
     """The RequestInfo of `request`; its verb tells list, watch and deletecollection from get and delete."""
-    path = request.path
+    if request.method != "GET" or not request.query:
+        return _parse(request.method, request.path, False, "")
+    return _parse(request.method, request.path, request.param("watch") in ("1", "true", "True"), request.param("fieldSelector"))
+
+
+@lru_cache(maxsize=4096)
+def _parse(method: str, path: str, watch: bool, fields: str) -> RequestInfo:
     parts = [part for part in path.split("/") if part]
     group = ""
     if len(parts) >= 3 and parts[0] == "api":
@@ -40,7 +47,7 @@ def parse(request: Request) -> RequestInfo:
     elif len(parts) >= 4 and parts[0] == "apis":
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
-        return RequestInfo(request.method.lower(), path)
+        return RequestInfo(method.lower(), path)
     watch_prefix = rest[0] == "watch" and len(rest) > 1
     if watch_prefix:
         rest = rest[1:]
@@ -56,12 +63,12 @@ def parse(request: Request) -> RequestInfo:
     tail = "/".join(rest[3:])
     if tail and path.endswith("/"):
         tail += "/"
-    verb = _VERBS.get(request.method, "")
+    verb = _VERBS.get(method, "")
     if not name and verb in ("get", "delete"):
         verb = {"get": "list", "delete": "deletecollection"}[verb]
-    if request.method == "GET" and (watch_prefix or (verb == "list" and request.param("watch") in ("1", "true", "True"))):
+    if method == "GET" and (watch_prefix or (watch and verb == "list")):
         verb = "watch"
-    if not name and verb in ("list", "watch") and (fields := request.param("fieldSelector")):
+    if not name and fields and verb in ("list", "watch"):
         name = _only_name(fields)
     return RequestInfo(verb, path, group, version, resource, subresource, namespace, name, tail)
 

@@ -47,12 +47,14 @@ def update_managed(
     me = identity(manager, UPDATE, api_version, subresource)
     kept = without_touched(entries, change, api_version, _in_version(live or {}, new, ignored, convert), keep=me)
     if mine:
-        previous: Fields = EMPTY
-        for index, entry in enumerate(kept):
-            if identity_of(entry) == me:
-                previous = kept.pop(index)["fieldsV1"]
-                break
-        kept.append(make_entry(manager, UPDATE, api_version, subresource, now, union(previous, mine)))
+        index = next((i for i, entry in enumerate(kept) if identity_of(entry) == me), -1)
+        previous: Fields = kept[index]["fieldsV1"] if index >= 0 else EMPTY
+        if index >= 0 and not difference(mine, previous):
+            kept[index] = {**kept[index], "time": now}  # as most writes: nothing that it did not own before
+        else:
+            if index >= 0:
+                del kept[index]
+            kept.append(make_entry(manager, UPDATE, api_version, subresource, now, union(previous, mine)))
     return arranged(entry for entry in kept if entry["fieldsV1"])
 
 

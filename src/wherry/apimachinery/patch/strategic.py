@@ -195,7 +195,7 @@ def _set_element_orders(original: _Map, patch: _Map, schema: Schema) -> None:
         key = field.patch_merge_key
         changes = patch.pop(name, None)
         have = original.get(name)
-        if not isinstance(order, list) or not all(isinstance(each, list) for each in (changes or [], have or [])):
+        if not isinstance(order, list) or not all(each is None or isinstance(each, list) for each in (changes, have)):
             raise PatchError("invalid patch format of setElementOrder list")
         if changes is None and have is None:
             continue

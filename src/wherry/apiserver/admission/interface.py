@@ -81,10 +81,14 @@ class Chain:
     def __init__(self, plugins: list[Plugin]) -> None:
         self.plugins = plugins
 
-    async def admit(self, attributes: Attributes) -> None:
+    async def admit(self, attributes: Attributes) -> bool:
+        """Whether any plugin had a say."""
+        asked = False
         for plugin in self.plugins:
             if plugin.handles(attributes):
                 await plugin.admit(attributes)
+                asked = True
+        return asked
 
     async def validate(self, attributes: Attributes) -> None:
         for plugin in self.plugins:

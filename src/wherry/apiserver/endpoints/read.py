@@ -165,7 +165,7 @@ async def _watch(call: Call, store: Store, options: ListOptions, selection: Sele
     """From a revision; or, without one, what is there now as ADDED and then every change."""
     cacher = store.cacher
     timeout = options.timeout or MIN_WATCH_SECONDS * (1 + random.random())
-    watch = Watch(cacher, selection, shape, clock, timeout=timeout, bookmarks=options.bookmarks)
+    watch = Watch(cacher, selection, shape, clock, store.outbox, timeout=timeout, bookmarks=options.bookmarks)
     initial_events = options.initial_events if options.initial_events is not None else options.revision == 0
     await fresh(cacher, options.revision, clock)
     revision = cacher.revision if initial_events else options.revision

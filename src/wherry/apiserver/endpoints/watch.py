@@ -36,11 +36,36 @@ def event_line(kind: str, body: bytes) -> bytes:
     return b"%b%b}\n" % (_HEADS[kind], body)
 
 
+class Outbox:
+    """Watches that have something to send.
+
+    They send two turns of the loop later: so the writer that caused it has its answer first, and events of
+    one commit, or of commits in quick succession, go out in one piece.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Watch] = []
+
+    def add(self, watch: Watch) -> None:
+        if not self._waiting:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._flush)
+        self._waiting.append(watch)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for watch in waiting:
+            watch.flush()
+
+
 class Watch:
     """One client's watch: a PushStream.  Made by the list endpoint, ended by time, client or error."""
 
-    def __init__(self, cacher: Cacher, selection: Selection, shape: Shape, clock: Clock, *, timeout: float, bookmarks: bool) -> None:
+    def __init__(
+        self, cacher: Cacher, selection: Selection, shape: Shape, clock: Clock, outbox: Outbox, *, timeout: float, bookmarks: bool
+    ) -> None:
         self._cacher = cacher
+        self._outbox = outbox
         self._selection = selection
         self._shape = shape
         self._clock = clock
@@ -117,18 +142,26 @@ class Watch:
     def _put(self, framed: bytes) -> None:
         if self._ended:
             return
-        if self._write is not None:
-            if self._backlog() > BACKLOG_BYTES:
-                self._end()
-                return
-            self._write(framed)
-            return
         if len(self._lines) >= BACKLOG_EVENTS:
             self._lines.clear()
             self._end()
             return
         self._lines.append(framed)
-        self._wake.set()
+        if self._write is None:
+            self._wake.set()
+        elif len(self._lines) == 1:
+            self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Hand what waits to the connection, in one piece."""
+        write, lines = self._write, self._lines
+        if write is None or not lines:
+            return
+        self._lines = []
+        if self._backlog() > BACKLOG_BYTES:  # its client does not read
+            self._end()
+            return
+        write(lines[0] if len(lines) == 1 else b"".join(lines))
 
     def _end(self) -> None:
         self._ended = True
@@ -161,6 +194,7 @@ class Watch:
             while not self._ended:
                 self._wake.clear()
                 await self._wake.wait()
+            self.flush()
         finally:
             await self.aclose()
 
@@ -188,4 +222,4 @@ def _unframe(framed: bytes) -> bytes:
     return framed[framed.index(b"\r\n") + 2 : -2]
 
 
-__all__ = ["Compacted", "Watch", "event_line"]
+__all__ = ["Compacted", "Outbox", "Watch", "event_line"]

@@ -18,10 +18,10 @@ from wherry.apimachinery.errors import Cause, StatusError
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.managedfields import same_but_for_times
 from wherry.apimachinery.validation import validate_object_meta, validate_object_meta_update
-from wherry.apimachinery.values import deep_copy
 from wherry.apiserver.admission.interface import Attributes, Chain
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json, encode_stored, with_revision, without_revision
+from wherry.apiserver.endpoints.watch import Outbox
 from wherry.apiserver.registry import deletion
 from wherry.apiserver.registry.managed import STATUS_WRITES, Codecs, manage_update, reset_fields
 from wherry.apiserver.registry.names import generate_name
@@ -75,6 +75,7 @@ class Store:
         self.codecs = codecs
         self.prefix = storage_prefix(resource)
         self.hooks: list[Hook] = []
+        self.outbox = Outbox()
         self.has_status = any(s.name == "status" for s in resource.subresources)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -145,8 +146,8 @@ class Store:
         if not applied:
             manage_update(call, self.codecs, None, obj)  # before admission: what that sets has no owner
         attributes = self._attributes(call, "CREATE", obj, None)
-        await self.chain.admit(attributes)
-        strategy.default(obj)
+        if await self.chain.admit(attributes):
+            strategy.default(obj)
         strategy.prepare_for_create(obj)
         finish = [f for hook in self.hooks if (f := await hook.begin_create(call, obj))]
         written: Written | None = None
@@ -217,8 +218,8 @@ class Store:
             self.resource.strategy.default(obj)
             manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
-        await self.chain.admit(attributes)
-        self.resource.strategy.default(obj)
+        if await self.chain.admit(attributes) or applied or trusted:
+            self.resource.strategy.default(obj)
         if not trusted:
             self._before_update(call, obj, old)
         finish = [f for hook in self.hooks if (f := await hook.begin_update(call, obj, old))]
@@ -387,11 +388,11 @@ def _changed_outside_status(obj: Object, old: Object) -> bool:
 
 
 def _restore(obj: Object, old: Object, paths: tuple[str, ...]) -> None:
-    """Put back what is at the dotted `paths` (of one or two steps)."""
+    """Put back what is at the dotted `paths` (of one or two steps); shared with `old`, which nobody changes."""
     for path in paths:
         above, _, last = path.rpartition(".")
         here, before = (obj[above], old[above]) if above else (obj, old)
         if last in before:
-            here[last] = deep_copy(before[last])
+            here[last] = before[last]
         else:
             here.pop(last, None)
