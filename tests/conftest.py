@@ -5,6 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples are the same in every run, so that a red run is about the change; a long hunt is asked for by name:
+# --hypothesis-profile=hunt
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("hunt", derandomize=False, deadline=None, max_examples=2000)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
