@@ -15,7 +15,7 @@ from wherry.apimachinery.managedfields.entries import (
     identity_of,
     make_entry,
 )
-from wherry.apimachinery.managedfields.fieldset import EMPTY, Fields, difference, field_paths, recursive_difference, union
+from wherry.apimachinery.managedfields.fieldset import EMPTY, Fields, difference, field_paths, intersection, recursive_difference, union
 from wherry.apimachinery.managedfields.typed import Comparison, Untyped, compare
 from wherry.apimachinery.schema import Schema
 
@@ -47,15 +47,19 @@ def update_managed(
     me = identity(manager, UPDATE, api_version, subresource)
     kept = without_touched(entries, change, api_version, _in_version(live or {}, new, ignored, convert), keep=me)
     if mine:
-        index = next((i for i, entry in enumerate(kept) if identity_of(entry) == me), -1)
-        previous: Fields = kept[index]["fieldsV1"] if index >= 0 else EMPTY
-        if index >= 0 and not difference(mine, previous):
-            kept[index] = {**kept[index], "time": now}  # as most writes: nothing that it did not own before
+        index = next((i for i, entry in enumerate(kept) if identity_of(entry) == me), len(kept))
+        before = next((entry for entry in entries if identity_of(entry) == me), None)
+        if before is not None and _owned_already(before["fieldsV1"], mine, removed):
+            kept[index : index + 1] = [{**before, "time": now}]  # as most writes
         else:
-            if index >= 0:
-                del kept[index]
-            kept.append(make_entry(manager, UPDATE, api_version, subresource, now, union(previous, mine)))
+            previous: Fields = kept[index]["fieldsV1"] if index < len(kept) else EMPTY
+            kept[index : index + 1] = [make_entry(manager, UPDATE, api_version, subresource, now, union(previous, mine))]
     return arranged(entry for entry in kept if entry["fieldsV1"])
+
+
+def _owned_already(fields: Fields, changed: Fields, removed: Fields) -> bool:
+    """Whether a manager with these fields keeps just them."""
+    return not difference(changed, fields) and (not removed or not intersection(removed, fields))
 
 
 def compare_without(old: Object, new: Object, schema: Schema, ignored: Iterable[str]) -> Comparison:
