@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from streaming_harness import TOKEN, Cluster, FakeNode, kubectls, pod
+from streaming_harness import ADMIN, TOKEN, Cluster, FakeNode, kubectls, pod
 
 from wherry.api.registry import BUILTIN
 from wherry.apimachinery.errors import StatusError
@@ -23,8 +23,6 @@ from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
 from wherry.storage.memory import MemoryStorage
 from wherry.util.clock import RealClock
-
-ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"), "admin")
 
 
 @pytest.fixture(scope="session")

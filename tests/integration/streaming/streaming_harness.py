@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from wherry.apimachinery.errors import StatusError
-from wherry.apimachinery.http import Request, Response
+from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.server import APIServer
 from wherry.kubelet.server.upgrades import upgrades
 from wherry.util.clock import RealClock
 
 TOKEN = "secret-token"
-END = object()
+ADMIN = UserInfo("admin", ("system:masters", "system:authenticated"), "admin")
 
 
 def kubectls() -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from streaming_harness import Cluster
 
-from wherry.apimachinery.http import Response
+from wherry.apimachinery.http import Request, Response
 
 
 async def test_exec_prints(kube: Cluster) -> None:
@@ -110,11 +111,8 @@ async def _forward(kube: Cluster, port: int) -> tuple[asyncio.subprocess.Process
 
 async def _running(kube: Cluster) -> None:
     """port-forward wants the phase Running."""
-    import json
 
     from conftest import ADMIN
-
-    from wherry.apimachinery.http import Request
 
     patch = json.dumps({"status": {"phase": "Running"}}).encode()
     headers = {"content-type": "application/merge-patch+json"}
