@@ -114,7 +114,8 @@ async def test_whoever_may_only_get_may_not_exec(cluster: Cluster) -> None:
             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "viewer"}],
         }),
     ):
-            request = Request("POST", f"/apis/rbac.authorization.k8s.io/v1/{path}", [], {"content-type": "application/json"}, json.dumps(made).encode(), ADMIN)
+        path = f"/apis/rbac.authorization.k8s.io/v1/{path}"
+        request = Request("POST", path, [], {"content-type": "application/json"}, json.dumps(made).encode(), ADMIN)
         assert (await cluster.server.handle(request)).status == 201
     answer = await ask(cluster, "p/exec?command=ls&stdout=1", user=viewer, **UPGRADE)
     assert answer.status == 403
