@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wherry.controller.controller import Controller
 from wherry.controller.cronjob.controller import CronJobController
+from wherry.controller.daemonset.controller import DaemonSetController
 from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
@@ -31,6 +32,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycleController,
     TaintEvictionController,
     PodGCController,
+    DaemonSetController,
     JobController,
     CronJobController,
     TTLAfterFinishedController,

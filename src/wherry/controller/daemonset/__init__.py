@@ -1,0 +1,1 @@
+"""DaemonSets: a Pod on every node that they select."""

@@ -1,0 +1,71 @@
+"""DaemonSets against the API server in-process."""
+
+from __future__ import annotations
+
+from controller_objects import image_patch, pod_template
+from workload_helpers import kill_controllers, raw
+
+from wherry.api.types import apps_v1, core_v1, meta_v1
+from wherry.controller.daemonset.controller import DaemonSetController
+from wherry.controller.daemonset.nodes import node_of
+
+PATH = "/apis/apps/v1/namespaces/default/daemonsets/dset"
+
+
+def daemon_set() -> apps_v1.DaemonSet:
+    labels = {"a": "dset"}
+    spec = apps_v1.DaemonSetSpec(selector=meta_v1.LabelSelector(match_labels=labels), template=pod_template(labels))
+    return apps_v1.DaemonSet(metadata=meta_v1.ObjectMeta(name="dset", namespace="default"), spec=spec)
+
+
+async def add_node(w, name: str) -> None:
+    """A node that is ready: admission gives new ones a taint, which the node controller takes off."""
+    await w.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name)))
+    await w.client.patch(core_v1.Node, name, {"spec": {"taints": None}})
+
+
+async def test_follows_nodes_and_rolls_over(world):
+    async with world() as w:
+        await w.namespace()
+        for name in ("n1", "n2"):
+            await add_node(w, name)
+        w.start(DaemonSetController)
+        await w.client.create(daemon_set())
+        await w.run_kubelet()
+        pods = await w.pods()
+        assert sorted(map(node_of, pods)) == ["n1", "n2"]
+        assert {pod.metadata.labels["pod-template-generation"] for pod in pods} == {"1"}
+        assert (await raw(w, PATH))["status"] == {
+            "currentNumberScheduled": 2, "numberMisscheduled": 0, "desiredNumberScheduled": 2, "numberReady": 2, "observedGeneration": 1,
+            "updatedNumberScheduled": 2, "numberAvailable": 2,
+        }
+        assert sorted(await w.events()) == sorted(
+            ("DaemonSet/dset", "SuccessfulCreate", f"Created pod: {pod.metadata.name}") for pod in pods
+        )
+        await add_node(w, "n3")
+        await w.run_kubelet()
+        assert len(await w.pods()) == 3
+        await w.client.patch(apps_v1.DaemonSet, "dset", image_patch("busybox:1.37"), "default", patch_type="strategic")
+        await w.run_kubelet()
+        assert {pod.spec.containers[0].image for pod in await w.pods()} == {"busybox:1.37"}
+        revisions = (await w.client.list(apps_v1.ControllerRevision, "default")).items
+        assert sorted(each.revision for each in revisions) == [1, 2]
+
+
+async def test_undo_makes_the_old_revision_the_newest(world):
+    async with world() as w:
+        await w.namespace()
+        await add_node(w, "n1")
+        w.start(DaemonSetController)
+        await w.client.create(daemon_set())
+        await w.run_kubelet()
+        await w.client.patch(apps_v1.DaemonSet, "dset", image_patch("busybox:bad"), "default", patch_type="strategic")
+        await w.run_kubelet()
+        await kill_controllers(w)
+        w.start(DaemonSetController)
+        first = min((await w.client.list(apps_v1.ControllerRevision, "default")).items, key=lambda each: each.revision)
+        await w.client.patch(apps_v1.DaemonSet, "dset", first.data, "default", patch_type="strategic")
+        await w.run_kubelet()
+        revisions = (await w.client.list(apps_v1.ControllerRevision, "default")).items
+        assert sorted((each.revision, each.metadata.name == first.metadata.name) for each in revisions) == [(2, False), (3, True)]
+        assert [pod.spec.containers[0].image for pod in await w.pods()] == ["busybox:1.36"]
