@@ -20,6 +20,11 @@ class Descriptor:
         return self._number < 0
 
     @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for it: there is nothing to read, or no room to write."""
+        return bool(self._waiters)
+
+    @property
     def number(self) -> int:
         return self._number
 

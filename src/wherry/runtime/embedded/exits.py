@@ -11,25 +11,39 @@ async def ended(process: ProcessId) -> None:
     """Return when the process has ended (at once when it already has)."""
     try:
         descriptor = os.pidfd_open(process.pid)
-    except (ProcessLookupError, OSError, ValueError):
+    except (OSError, ValueError):
         return
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
-
-    def ready() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
     try:
-        if not process.alive():  # the number belongs to another process, or it ended meanwhile
-            return
-        loop.add_reader(descriptor, ready)
-        try:
-            await waiter
-        finally:
-            loop.remove_reader(descriptor)
+        if process.alive():  # otherwise the number belongs to another process, or it ended meanwhile
+            await _readable(descriptor)
     finally:
         os.close(descriptor)
+
+
+async def collect(child: int) -> int:
+    """Wait for a child of this process; its exit code as a shell tells it (128 and the signal)."""
+    descriptor = os.pidfd_open(child)
+    try:
+        await _readable(descriptor)
+    finally:
+        os.close(descriptor)
+    return _exit_code(child)
+
+
+def _exit_code(child: int) -> int:
+    """Of a child that has ended, so that this does not wait."""
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, lambda: None if waiter.done() else waiter.set_result(None))
+    try:
+        await waiter
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def reap(process: ProcessId) -> None:

@@ -51,9 +51,6 @@ log = logging.getLogger(__name__)
 EXEC_OUTPUT_LIMIT = 16 << 20
 """Bytes of output that exec_sync keeps (the CRI's)."""
 
-DRAIN = 2.0
-"""Seconds that exec_sync waits for output of children that outlive their parent."""
-
 
 class EmbeddedRuntime:
     """Implements `wherry.runtime.interface.Runtime`.  `start` first; one process a cluster at a time."""
@@ -286,10 +283,7 @@ class EmbeddedRuntime:
                 code = await wait_until(self._clock, self._clock.monotonic() + timeout, process.wait())
             else:
                 code = await process.wait()
-            try:
-                await wait_until(self._clock, self._clock.monotonic() + DRAIN, asyncio.shield(collector))
-            except TimeoutError:
-                log.debug("output of %s goes on after it ended", command)
+            await collector
             return ExecResult(bytes(output[1]), bytes(output[2]), code)
         finally:
             collector.cancel()
@@ -303,9 +297,16 @@ class EmbeddedRuntime:
         self._running(container_id)
         if not command:
             raise RuntimeFault("exec needs a command")
-        bundle, config = self._container_work.directory(container_id), self._config
-        spawned = await self._help(lambda: streams.spawn(config.runtime, config.oci_state, bundle, command, stdin=stdin, terminal=tty))
-        return streams.ExecStreams(spawned, self._help)
+        job = streams.Exec(
+            runtime=self._config.runtime,
+            oci_state=self._config.oci_state,
+            bundle=self._container_work.directory(container_id),
+            sockets=self._config.sockets,
+            command=tuple(command),
+            stdin=stdin,
+            terminal=tty,
+        )
+        return streams.ExecStreams(await self._help(lambda: streams.spawn(job)), self._clock)
 
     async def attach(self, container_id: str, *, stdin: bool, tty: bool) -> Streams:
         record = self._running(container_id)

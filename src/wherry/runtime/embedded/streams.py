@@ -1,31 +1,33 @@
-"""exec, attach and port-forward: processes and connections as streams of bytes."""
+"""exec, attach and port-forward: processes and connections as streams of bytes.
+
+`runc exec --detach` hands our pipe or terminal to the process and ends; the process is then this one's
+child (see `linux.adopt_orphans`), so that its exit code is ours to collect and nothing stands between.
+"""
 
 import asyncio
 import contextlib
 import fcntl
 import json
 import os
-import pty
 import secrets
 import signal
 import socket
 import struct
 import subprocess
 import termios
-import tty
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wherry.runtime.embedded import conmon, exits, oci_spec
 from wherry.runtime.embedded.descriptor import Descriptor
-from wherry.runtime.embedded.records import ProcessId
 from wherry.runtime.interface import RuntimeFault
 from wherry.runtime.words import last_message
+from wherry.util.clock import Clock, wait_until
 
-# How runc's own complaints begin, which it writes where the process would write.
-_COMPLAINTS = (b'time="', b"exec failed: ")
+DRAIN = 0.2
+"""Seconds of silence after a process's end until its output counts as ended, though a child still holds it."""
 
 _CONMON_PACKET = 8192
 """conmon takes no more from one packet."""
@@ -34,83 +36,111 @@ _CONMON_STDERR = 3
 """The first byte of conmon's packets: 2 is the standard output, 3 the standard error."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Spawned:
-    """A `runc exec` that runs, and this side's ends of its streams."""
+    """A process that runs in a container, a child of this one, and this side's ends of its streams."""
 
-    process: "subprocess.Popen[bytes]"
-    identity: ProcessId
-    pid_file: Path
-    specification: Path
+    pid: int
     stdin: int
-    outputs: list[tuple[int, int]]
+    """-1 without one."""
+    outputs: tuple[tuple[int, int], ...]
+    """(1 or 2, descriptor)."""
 
 
-def spawn(runtime: str, oci_state: Path, bundle: Path, command: Sequence[str], *, stdin: bool, terminal: bool) -> Spawned:
-    """Start a process in a container.  Blocks; for worker threads."""
-    name = secrets.token_hex(6)
-    specification, pid_file = bundle / f"exec-{name}.json", bundle / f"exec-{name}.pid"
-    spec: Mapping[str, Any] = json.loads((bundle / "config.json").read_bytes())
-    specification.write_text(json.dumps(oci_spec.exec_process(spec, command, terminal)))
-    arguments = [runtime, "--root", str(oci_state), "exec", "--process", str(specification), "--pid-file", str(pid_file), bundle.name]
-    theirs: list[int] = []
+@dataclass(frozen=True, slots=True)
+class Exec:
+    """What to run where.  `bundle` is named after the container; `sockets` has a short path."""
+
+    runtime: str
+    oci_state: Path
+    bundle: Path
+    sockets: Path
+    command: tuple[str, ...]
+    stdin: bool
+    terminal: bool
+
+
+def spawn(job: Exec) -> Spawned:
+    """Start a process in a container.  Raises RuntimeFault in runc's words.  Blocks."""
+    name = f"exec-{secrets.token_hex(6)}"
+    specification, pid_file = job.bundle / f"{name}.json", job.bundle / f"{name}.pid"
+    spec: Mapping[str, Any] = json.loads((job.bundle / "config.json").read_bytes())
+    specification.write_text(json.dumps(oci_spec.exec_process(spec, job.command, job.terminal)))
+    arguments = [job.runtime, "--root", str(job.oci_state), "exec", "--detach", "--process", str(specification)]
+    arguments += ["--pid-file", str(pid_file)]
     try:
-        if terminal:
-            master, slave = pty.openpty()
-            tty.setraw(slave)  # runc does so too, but what is typed before that must not be echoed twice
-            theirs = [slave]
-            child_in = child_out = child_err = slave
-            ours, outputs = (os.dup(master) if stdin else -1), [(1, master)]
-        else:
-            child_in, ours = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), -1)
-            out, child_out = os.pipe()
-            err, child_err = os.pipe()
-            theirs = [child_in, child_out, child_err]
-            outputs = [(1, out), (2, err)]
-        process = subprocess.Popen(arguments, stdin=child_in, stdout=child_out, stderr=child_err, start_new_session=True)
+        start = _spawn_terminal if job.terminal else _spawn_pipes
+        return start(job, arguments, pid_file)
     finally:
-        for number in theirs:
-            os.close(number)
+        specification.unlink(missing_ok=True)
+        pid_file.unlink(missing_ok=True)
+
+
+def _spawn_pipes(job: Exec, arguments: list[str], pid_file: Path) -> Spawned:
+    theirs_in, ours_in = os.pipe() if job.stdin else (os.open(os.devnull, os.O_RDONLY), -1)
+    out, theirs_out = os.pipe()
+    err, theirs_err = os.pipe()
+    ours = [end for end in (ours_in, out, err) if end >= 0]
     try:
-        identity = ProcessId.of(process.pid)
-    except ProcessLookupError:
-        identity = ProcessId()
-    return Spawned(process, identity, pid_file, specification, ours, outputs)
+        command = [*arguments, job.bundle.name]
+        done = subprocess.run(command, stdin=theirs_in, stdout=theirs_out, stderr=theirs_err, check=False)
+        if done.returncode != 0:
+            os.set_blocking(err, False)
+            raise _fault(os.read(err, 65536), done.returncode)
+        return Spawned(int(pid_file.read_text()), ours_in, ((1, out), (2, err)))
+    except BaseException:
+        for end in ours:
+            os.close(end)
+        raise
+    finally:
+        for end in (theirs_in, theirs_out, theirs_err):
+            os.close(end)
+
+
+def _spawn_terminal(job: Exec, arguments: list[str], pid_file: Path) -> Spawned:
+    path = job.sockets / f"t{secrets.token_hex(5)}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        try:
+            listener.listen(1)
+            listener.settimeout(10.0)
+            command = [*arguments, "--console-socket", str(path), job.bundle.name]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            if done.returncode != 0:
+                raise _fault(done.stderr, done.returncode)
+            connection, _ = listener.accept()
+        finally:
+            path.unlink(missing_ok=True)
+    with connection:
+        connection.settimeout(10.0)
+        _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
+    master = descriptors[0]
+    return Spawned(int(pid_file.read_text()), os.dup(master) if job.stdin else -1, ((1, master),))
+
+
+def _fault(said: bytes, code: int) -> RuntimeFault:
+    words = last_message(said.decode(errors="replace")) or f"runc ended with {code}"
+    return RuntimeFault(f"OCI runtime exec failed: {words}")
 
 
 class ExecStreams:
     """A process that `exec` started in a container."""
 
-    def __init__(self, spawned: Spawned, in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
-        self._spawned = spawned
-        self._in_thread = in_thread
+    def __init__(self, spawned: Spawned, clock: Clock) -> None:
+        self._pid = spawned.pid
+        self._clock = clock
         self._stdin = Descriptor(spawned.stdin) if spawned.stdin >= 0 else None
         self._outputs = [(kind, Descriptor(number)) for kind, number in spawned.outputs]
         self._terminal = len(self._outputs) == 1
         self._queue: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue(16)
         self._open = len(self._outputs)
-        self._complaint = b""
-        self._started = False
-        self._exit: asyncio.Task[int] = asyncio.create_task(self._wait(), name="exec")
+        self._exit = asyncio.create_task(exits.collect(spawned.pid), name="exec")
         self._pumps = [asyncio.create_task(self._pump(kind, end), name="exec output") for kind, end in self._outputs]
-
-    async def _wait(self) -> int:
-        spawned = self._spawned
-        await exits.ended(spawned.identity)
-        code: int = await self._in_thread(spawned.process.wait)
-        spawned.specification.unlink(missing_ok=True)
-        self._started = self._started or spawned.pid_file.exists()
-        spawned.pid_file.unlink(missing_ok=True)
-        return code
+        self._drain = asyncio.create_task(self._end_outputs(), name="exec drain")
 
     async def _pump(self, kind: int, end: Descriptor) -> None:
         try:
             while data := await end.read():
-                if not self._started:
-                    self._started = self._spawned.pid_file.exists()
-                if not self._started and data.startswith(_COMPLAINTS):
-                    self._complaint += data
-                    continue
                 await self._queue.put((kind, data))
         finally:
             end.close()
@@ -118,9 +148,21 @@ class ExecStreams:
         if not self._open:
             await self._queue.put(None)
 
+    async def _end_outputs(self) -> None:
+        """Once the process has ended: do not wait for children of its that keep its output and say nothing."""
+        await asyncio.shield(self._exit)
+        while any(not pump.done() for pump in self._pumps):
+            silent = [end for _, end in self._outputs if end.waiting]
+            try:
+                await wait_until(self._clock, self._clock.monotonic() + DRAIN, asyncio.wait(self._pumps))
+            except TimeoutError:
+                for end in silent:
+                    if end.waiting:
+                        end.close()
+
     async def write_stdin(self, data: bytes) -> None:
         if self._stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError, OSError):
                 await self._stdin.write(data)
 
     async def close_stdin(self) -> None:
@@ -136,39 +178,24 @@ class ExecStreams:
         return item
 
     async def resize(self, width: int, height: int) -> None:
-        if not self._terminal or self._outputs[0][1].closed:
-            return
-        fcntl.ioctl(self._outputs[0][1].number, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        with contextlib.suppress(ProcessLookupError):
-            self._spawned.process.send_signal(signal.SIGWINCH)  # it is not the terminal's foreground: tell it
+        if self._terminal and not self._outputs[0][1].closed:
+            fcntl.ioctl(self._outputs[0][1].number, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     async def wait(self) -> int:
-        """The exit code.  Raises RuntimeFault when there was no process to have one."""
-        code = await asyncio.shield(self._exit)
-        if not self._started:
-            await asyncio.gather(*self._pumps, return_exceptions=True)
-            words = last_message(self._complaint.decode(errors="replace")) or f"runc ended with {code}"
-            raise RuntimeFault(f"OCI runtime exec failed: {words}")
-        return code
-
-    async def kill(self) -> None:
-        """End the process in the container; `runc exec` then ends by itself, or is ended too."""
-        if self._exit.done():
-            return
-        with contextlib.suppress(OSError, ValueError):
-            os.kill(int(self._spawned.pid_file.read_text()), signal.SIGKILL)
-        if not self._spawned.pid_file.exists():
-            self._spawned.process.kill()
+        return await asyncio.shield(self._exit)
 
     async def close(self) -> None:
-        await self.kill()
+        if not self._exit.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        tasks = [self._drain, *self._pumps]
+        for task in tasks:
+            task.cancel()
         if self._stdin is not None:
             self._stdin.close()
-        for pump in self._pumps:
-            pump.cancel()
         for _, end in self._outputs:
             end.close()
-        await asyncio.gather(self._exit, *self._pumps, return_exceptions=True)
+        await asyncio.gather(self._exit, *tasks, return_exceptions=True)
 
 
 class AttachStreams:
@@ -259,6 +286,3 @@ async def connect(make_socket: Callable[[socket.AddressFamily], Awaitable[socket
 
 def new_socket(family: socket.AddressFamily) -> socket.socket:
     return socket.socket(family, socket.SOCK_STREAM)
-
-
-__all__ = ["AttachStreams", "ExecStreams", "SocketStream", "connect", "new_socket", "spawn"]

@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from realpods import FOREVER
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit"))
 from runtime_suite import Change, RuntimeSuite, Wait
 
 from wherry.runtime.embedded.runtime import EmbeddedRuntime
-
-FOREVER = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done")
 
 
 def _change(*command: str) -> Change:
