@@ -14,6 +14,7 @@ from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.admission.chain import DISABLED, default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.authorization.escalation import RBACEscalation
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import GROUP as RBAC_GROUP
 from wherry.apiserver.authorization.rbac import KINDS as RBAC_KINDS
@@ -51,7 +52,7 @@ def install(server: APIServer, options: Options) -> RBAC:
         cacher = server.store(RBAC_GROUP, kind).cacher
         cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
     server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher), rbac]
-    server.use(default_plugins(server, options.disabled_admission))
+    server.use([*default_plugins(server, options.disabled_admission), RBACEscalation(rbac, server.authorizers)])
     _subresources(server, options)
     _virtuals(server, rbac, tokens)
     _metrics(server, options)

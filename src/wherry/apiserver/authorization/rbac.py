@@ -7,7 +7,7 @@ remembered until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,11 +130,10 @@ class RBAC:
     def _rules(cached: Any) -> tuple[Rule, ...]:
         return tuple(Rule.parse(rule) for rule in decode_json(cached.value).get("rules") or ())
 
-    def role_rules(self, kind: str, namespace: str, name: str) -> Sequence[Rule] | None:
-        """A role's rules, for the escalation check; None when it is not there."""
+    def role(self, kind: str, namespace: str, name: str) -> Object | None:
+        """The Role or ClusterRole that a binding names, for the escalation check."""
         place = ("clusterroles", "") if kind == "ClusterRole" else ("roles", namespace)
-        found = self._reader.cached(GROUP, *place, name)
-        return None if found is None else self._rules(found)
+        return self._reader.read(GROUP, *place, name)
 
 
 def subjects(binding: Object) -> Iterator[Subject]:
