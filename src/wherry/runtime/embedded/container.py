@@ -216,6 +216,8 @@ class Containers:
 
     def remove(self, record: ContainerRecord) -> None:
         """Forget it and what it wrote; what still runs is killed.  Again is no error."""
+        if record.complete:
+            self.save(replace(record, complete=False))  # a crash from here on must not leave half of it
         self.kill(record)
         overlay.delete_container(self._config.runtime, self._config.oci_state, record.id)
         directory = self.directory(record.id)

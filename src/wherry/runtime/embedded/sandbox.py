@@ -178,6 +178,8 @@ class Sandboxes:
 
     def remove(self, record: SandboxRecord) -> None:
         """Forget a stopped sandbox.  Its cgroup goes with the Pod's last sandbox.  Again is no error."""
+        if record.complete:
+            self.save(replace(record, complete=False))  # a crash from here on must not leave half of it
         self._cgroups.remove(record.cgroup)
         shutil.rmtree(self.directory(record.id), ignore_errors=True)
 
