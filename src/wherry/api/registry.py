@@ -20,7 +20,6 @@ from wherry.api.table import admission, apps, autoscaling, batch, cluster, core,
 # Warning.  A controller that lands takes its kind out of here.
 NOT_ACTED_ON = frozenset({
     "limitranges", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "resourcequotas",
-    "statefulsets.apps",
     "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy",
     "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io", "ipaddresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io", "servicecidrs.networking.k8s.io",

@@ -16,6 +16,7 @@ from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
+from wherry.controller.statefulset.controller import StatefulSetController
 from wherry.controller.tainteviction.controller import TaintEvictionController
 from wherry.controller.ttlafterfinished.controller import TTLAfterFinishedController
 
@@ -33,6 +34,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     TaintEvictionController,
     PodGCController,
     DaemonSetController,
+    StatefulSetController,
     JobController,
     CronJobController,
     TTLAfterFinishedController,
