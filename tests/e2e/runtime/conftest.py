@@ -83,5 +83,3 @@ async def runtime(config: RuntimeConfig, busybox_archive: Path) -> AsyncIterator
 @pytest.fixture
 def pods(runtime: EmbeddedRuntime, tmp_path: Path) -> Pods:
     return Pods(runtime, tmp_path / "logs")
-
-

@@ -82,9 +82,7 @@ async def test_a_kill_from_outside_is_seen(pods: Pods) -> None:
 
 async def test_its_files(pods: Pods, tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
-    sandbox = pods.sandbox(
-        hostname="web-0", dns_servers=("10.78.0.10",), dns_searches=("n.svc.cluster.local",), dns_options=("ndots:5",)
-    )
+    sandbox = pods.sandbox(hostname="web-0", dns_servers=("10.78.0.10",), dns_searches=("n.svc.cluster.local",), dns_options=("ndots:5",))
     mounts = (Mount("/etc/hosts", str(tmp_path / "hosts"), read_only=True), Mount("/data", str(tmp_path)))
     sandbox_id, container = await pods.run(*FOREVER, sandbox=sandbox, mounts=mounts, envs=(("A", "b"), ("PATH", "/bin")))
     assert await pods.shell(container, "hostname; cat /etc/hostname; cat /etc/resolv.conf; cat /etc/hosts; echo $A $PATH $HOSTNAME") == (
@@ -101,16 +99,22 @@ async def test_its_files(pods: Pods, tmp_path: Path) -> None:
     ("security", "command", "says"),
     [
         pytest.param(Security(), "id -u; grep CapEff /proc/self/status", "0\nCapEff:\t00000000a80425fb\n", id="default"),
-        pytest.param(Security(run_as_user=1000, run_as_group=3000, supplemental_groups=(4000,)), "id -u; id -G", "1000\n3000 4000\n", id="numbers"),
+        pytest.param(
+            Security(run_as_user=1000, run_as_group=3000, supplemental_groups=(4000,)), "id -u; id -G", "1000\n3000 4000\n", id="numbers"
+        ),
         pytest.param(Security(run_as_username="www-data"), "id -u; id -g; echo $HOME", "33\n33\n/var/www\n", id="name"),
-        pytest.param(Security(drop_capabilities=("ALL",)), "grep CapEff /proc/self/status", "CapEff:\t0000000000000000\n", id="no capabilities"),
+        pytest.param(
+            Security(drop_capabilities=("ALL",)), "grep CapEff /proc/self/status", "CapEff:\t0000000000000000\n", id="no capabilities"
+        ),
         pytest.param(
             Security(drop_capabilities=("ALL",), add_capabilities=("NET_BIND_SERVICE",)),
             "grep CapEff /proc/self/status",
             "CapEff:\t0000000000000400\n",
             id="one capability",
         ),
-        pytest.param(Security(allow_privilege_escalation=False), "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1\n", id="no new privileges"),
+        pytest.param(
+            Security(allow_privilege_escalation=False), "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1\n", id="no new privileges"
+        ),
         pytest.param(Security(read_only_rootfs=True), "touch /x 2>/dev/null || echo refused", "refused\n", id="read-only root"),
         pytest.param(
             Security(seccomp_profile="RuntimeDefault"),
@@ -118,8 +122,15 @@ async def test_its_files(pods: Pods, tmp_path: Path) -> None:
             "Seccomp:\t2\nunshare: unshare(0x10000000): Operation not permitted\n",
             id="seccomp",
         ),
-        pytest.param(Security(), "wc -c < /proc/keys; echo x 2>/dev/null > /proc/sysrq-trigger || echo refused", "0\nrefused\n", id="masked"),
-        pytest.param(Security(privileged=True), "test -b /dev/vda -o -e /dev/kmsg; mount -t tmpfs t /tmp && echo mounted", "mounted\n", id="privileged"),
+        pytest.param(
+            Security(), "wc -c < /proc/keys; echo x 2>/dev/null > /proc/sysrq-trigger || echo refused", "0\nrefused\n", id="masked"
+        ),
+        pytest.param(
+            Security(privileged=True),
+            "test -b /dev/vda -o -e /dev/kmsg; mount -t tmpfs t /tmp && echo mounted",
+            "mounted\n",
+            id="privileged",
+        ),
     ],
 )
 async def test_what_it_may(pods: Pods, security: Security, command: str, says: str) -> None:

@@ -110,7 +110,9 @@ async def test_closing_ends_what_exec_started(pods: Pods) -> None:
 
 
 async def test_attach_sees_output_and_gives_input(pods: Pods) -> None:
-    _, container = await pods.run("sh", "-c", "while read line; do echo got $line; echo no $line >&2; done; exit 6", stdin=True, stdin_once=True)
+    _, container = await pods.run(
+        "sh", "-c", "while read line; do echo got $line; echo no $line >&2; done; exit 6", stdin=True, stdin_once=True
+    )
     streams = await pods.runtime.attach(container, stdin=True, tty=False)
     await streams.write_stdin(b"one\n")
     found = await read_until(streams, b"no one")
