@@ -160,8 +160,12 @@ def _configuration(obj: Dict, mutating: bool) -> list[Cause]:
     return errs
 
 
-VALIDATING_WEBHOOK_CONFIGURATION = Strategy(default=default_validating, validate=lambda obj: _configuration(obj, False))
-MUTATING_WEBHOOK_CONFIGURATION = Strategy(default=default_mutating, validate=lambda obj: _configuration(obj, True))
+VALIDATING_WEBHOOK_CONFIGURATION = Strategy(
+    default=default_validating, validate=lambda obj: _configuration(obj, False), allow_unconditional_update=False,
+)
+MUTATING_WEBHOOK_CONFIGURATION = Strategy(
+    default=default_mutating, validate=lambda obj: _configuration(obj, True), allow_unconditional_update=False,
+)
 
 
 # --- policies ----------------------------------------------------------------------------------
@@ -265,7 +269,14 @@ def _validating_policy_binding(obj: Dict) -> list[Cause]:
 VALIDATING_ADMISSION_POLICY = Strategy(
     default=default_validating_policy, prepare_for_create=prepare_policy_for_create,
     validate=lambda obj: _policy(obj, ("validations", "auditAnnotations")),
+    allow_unconditional_update=False,
 )
-MUTATING_ADMISSION_POLICY = Strategy(default=default_policy, validate=lambda obj: _policy(obj, ("mutations",)))
-VALIDATING_ADMISSION_POLICY_BINDING = Strategy(default=default_policy_binding, validate=_validating_policy_binding)
-MUTATING_ADMISSION_POLICY_BINDING = Strategy(default=default_policy_binding, validate=_policy_binding)
+MUTATING_ADMISSION_POLICY = Strategy(
+    default=default_policy, validate=lambda obj: _policy(obj, ("mutations",)), allow_unconditional_update=False,
+)
+VALIDATING_ADMISSION_POLICY_BINDING = Strategy(
+    default=default_policy_binding, validate=_validating_policy_binding, allow_unconditional_update=False,
+)
+MUTATING_ADMISSION_POLICY_BINDING = Strategy(
+    default=default_policy_binding, validate=_policy_binding, allow_unconditional_update=False,
+)

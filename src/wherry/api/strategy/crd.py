@@ -172,6 +172,7 @@ CUSTOM_RESOURCE_DEFINITION = Strategy(
     prepare_for_update=prepare_for_update,
     validate=validate,
     validate_update=validate_update,
+    allow_unconditional_update=False,
 )
 
 
@@ -219,4 +220,5 @@ def validate_service(obj: Dict) -> list[Cause]:
 
 API_SERVICE = Strategy(
     default=default_service, prepare_for_create=prepare_service_for_create, validate=validate_service, has_generation=False,
+    allow_unconditional_update=False,
 )

@@ -30,4 +30,6 @@ def validate(obj: Dict) -> list[Cause]:
     return errs
 
 
-LEASE = Strategy(default=default, validate=validate, has_generation=False, allow_create_on_update=True)
+LEASE = Strategy(
+    default=default, validate=validate, has_generation=False, allow_create_on_update=True, allow_unconditional_update=False,
+)

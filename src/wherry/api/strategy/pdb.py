@@ -49,4 +49,5 @@ def validate_status(obj: Dict, old: Dict) -> list[Cause]:
 
 POD_DISRUPTION_BUDGET = Strategy(
     default=default, prepare_for_create=prepare_for_create, validate=validate, validate_status=validate_status,
+    allow_unconditional_update=False,
 )

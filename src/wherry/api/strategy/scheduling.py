@@ -72,4 +72,6 @@ def validate_runtime_class_update(obj: Dict, old: Dict) -> list[Cause]:
     return errs
 
 
-RUNTIME_CLASS = Strategy(validate=validate_runtime_class, validate_update=validate_runtime_class_update, has_generation=False)
+RUNTIME_CLASS = Strategy(
+    validate=validate_runtime_class, validate_update=validate_runtime_class_update, has_generation=False, allow_unconditional_update=False,
+)

@@ -83,7 +83,7 @@ def validate_driver(obj: Dict) -> list[Cause]:
     return errs
 
 
-CSI_DRIVER = Strategy(default=default_driver, validate=validate_driver, has_generation=False)
+CSI_DRIVER = Strategy(default=default_driver, validate=validate_driver, has_generation=False, allow_unconditional_update=False)
 
 
 def validate_node(obj: Dict) -> list[Cause]:
@@ -102,7 +102,7 @@ def validate_node(obj: Dict) -> list[Cause]:
     return errs
 
 
-CSI_NODE = Strategy(validate=validate_node, has_generation=False)
+CSI_NODE = Strategy(validate=validate_node, has_generation=False, allow_unconditional_update=False)
 
 
 # --- VolumeAttachment --------------------------------------------------------------------------
@@ -144,4 +144,5 @@ def validate_attachment_update(obj: Dict, old: Dict) -> list[Cause]:
 VOLUME_ATTACHMENT = Strategy(
     default=default_attachment, prepare_for_create=prepare_attachment_for_create, validate=validate_attachment,
     validate_update=validate_attachment_update, has_generation=False,
+    allow_unconditional_update=False,
 )

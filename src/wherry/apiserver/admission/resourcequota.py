@@ -6,7 +6,7 @@ to date on the way.  https://kubernetes.io/docs/concepts/policy/resource-quotas/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 
 from wherry.api.resource import Object
@@ -47,8 +47,8 @@ class ResourceQuota:
         for cached in self._server.cached_list("", "resourcequotas", attributes.namespace):
             quota: Object = decode_json(cached.value)
             delta = self._charge(quota, attributes)
-            if delta:
-                await self._record(quota, attributes, delta)
+            if delta and not attributes.dry_run:
+                await self._record(quota)
 
     def _charge(self, quota: Object, attributes: Attributes) -> Usage:
         """What the write adds to the quota, set aside until it is done.  Raises StatusError 403 when there is no room."""
@@ -68,9 +68,6 @@ class ResourceQuota:
             return {}
         key = (attributes.namespace, name)
         used = self._used(quota, [kind])
-        for pending in self._pending.get(key, ()):
-            for each, amount in pending.items():
-                used[each] = used.get(each, ZERO) + amount
         over = [each for each in delta if parse(str(hard[each])) < used.get(each, ZERO) + delta[each]]
         if over:
             told = [
@@ -97,28 +94,29 @@ class ResourceQuota:
     # -- usage -------------------------------------------------------------------------------------
 
     def _used(self, quota: Object, kinds: Iterable[Kind]) -> Usage:
-        """What the objects of `kinds` use of the quota, by the caches."""
-        hard, namespace = quota["spec"].get("hard") or {}, quota["metadata"]["namespace"]
+        """What the objects of `kinds` use of the quota, by the caches, and all that is on its way."""
+        hard, meta = quota["spec"].get("hard") or {}, quota["metadata"]
         total: Usage = {}
         for kind in kinds:
-            for cached in self._server.cached_list(*kind, namespace):
-                if _scoped(quota) and not in_scope(quota, kind[1], decode_json(cached.value)):
-                    continue
-                for name, amount in _usage(kind, cached).items():
-                    if name in hard:
-                        total[name] = total.get(name, ZERO) + amount
+            for cached in self._server.cached_list(*kind, meta["namespace"]):
+                if not _scoped(quota) or in_scope(quota, kind[1], decode_json(cached.value)):
+                    _add(total, _usage(kind, cached), hard)
+        for pending in self._pending.get((meta["namespace"], meta["name"]), ()):
+            _add(total, pending, hard)
         return total
 
-    async def _record(self, quota: Object, attributes: Attributes, delta: Usage) -> None:
-        """Write what is used now, with `delta`, into the quota's status."""
-        if attributes.dry_run:
-            return
-        hard = quota["spec"].get("hard") or {}
+    async def _record(self, quota: Object) -> None:
+        """Write what is used now into the quota's status."""
+        hard, meta = quota["spec"].get("hard") or {}, quota["metadata"]
         used = self._used(quota, [kind for kind in self._server.kinds() if _counts(hard, kind)])
-        for name, amount in delta.items():
-            used[name] = used.get(name, ZERO) + amount
         status = {"hard": hard, "used": {name: str(used.get(name, ZERO)) for name in hard}}
-        await self._server.write_status("", "resourcequotas", attributes.namespace, quota["metadata"]["name"], status)
+        await self._server.write_status("", "resourcequotas", meta["namespace"], meta["name"], status)
+
+
+def _add(total: Usage, more: Usage, names: Container[str]) -> None:
+    for name, amount in more.items():
+        if name in names:
+            total[name] = total.get(name, ZERO) + amount
 
 
 def _scoped(quota: Object) -> bool:

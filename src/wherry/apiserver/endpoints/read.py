@@ -92,6 +92,9 @@ def _list_now(store: Store, options: ListOptions, selection: Selection, shape: S
     cacher = store.cacher
     revision = cacher.revision
     found = candidates(cacher, selection)
+    if options.start_after:  # the token of an expired list: the rest, as it is now
+        start = options.start_after.lstrip("/")
+        found = [cached for cached in found if _position(cached, selection.namespace) > start]
     limit = options.limit
     if not limit:
         items = found if selection.everything else [c for c in found if selection.matches(c)]
