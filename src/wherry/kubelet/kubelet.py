@@ -37,8 +37,8 @@ from wherry.kubelet.prober.probe import Prober
 from wherry.kubelet.prober.results import Result
 from wherry.kubelet.prober.worker import PodView
 from wherry.kubelet.server.server import Server
-from wherry.kubelet.server.stats import NodeUsage
 from wherry.kubelet.server.usage import read_usage
+from wherry.kubelet.stats.provider import NodeUsage
 from wherry.kubelet.status.manager import StatusManager
 from wherry.kubelet.token_manager import TokenManager
 from wherry.kubelet.volumes.manager import VolumeManager, Waiter
@@ -144,6 +144,8 @@ class Kubelet:
                 self._pods.add_handler(Handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted))
                 await self._pods.wait_for_sync()
                 await self._remove_orphans()
+                if self.node_usage is not None:  # a simulated node is measured when someone asks
+                    self._spawn(group, self.server.stats.run(), "stats")
         finally:
             await self.workers.close()
             await self.probes.close()

@@ -17,8 +17,9 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
 from wherry.kubelet.podutil import find_container
 from wherry.kubelet.server.logs import LogError, container_of_logs, parse_options, read_log
-from wherry.kubelet.server.stats import StatsProvider
+from wherry.kubelet.server.stats import kubelet_metrics, resource_metrics
 from wherry.kubelet.server.streaming import Streaming
+from wherry.kubelet.stats.provider import StatsProvider
 from wherry.kubelet.status.conditions import Json
 from wherry.runtime.interface import ContainerState, NotFound, RuntimeFault
 
@@ -40,8 +41,9 @@ class Server:
         self.streaming = Streaming(kubelet.runtime, kubelet.pod, kubelet.cache.get)
         self.stats = StatsProvider(
             kubelet.config.node_name, kubelet.config.root_dir, kubelet.machine.memory, kubelet.runtime, kubelet.clock,
-            pods=kubelet.pods, state=kubelet.cache.get, node_usage=kubelet.node_usage,
+            kubelet.config.offload, pods=kubelet.pods, state=kubelet.cache.get, node_usage=kubelet.node_usage,
         )
+        self.metrics = kubelet_metrics(kubelet)
         self.upgrades: dict[str, Upgrade] = {}  # "exec" | "attach" | "portForward"
 
     async def handle(self, request: Request) -> Response:
@@ -62,9 +64,9 @@ class Server:
             if request.path == "/stats/summary":
                 return Response(200, msgspec.json.encode(await self.stats.summary()))
             if request.path == "/metrics/resource":
-                return Response(200, (await self.stats.resource_metrics()).encode(), _METRICS)
+                return Response(200, resource_metrics(await self.stats.summary(), faulty=self.stats.faulty).encode(), _METRICS)
             if request.path == "/metrics":
-                return Response(200, self._metrics().encode(), _METRICS)
+                return Response(200, *self.metrics.expose(request.headers.get("accept", "")))
         except LogError as error:
             return Response(error.code, error.message.encode(), _TEXT)
         except StatusError as error:
@@ -80,22 +82,6 @@ class Server:
             status = self._kubelet.statuses.peek(pod.metadata.uid)
             items.append({**item, "status": status} if status else item)
         return msgspec.json.encode({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
-
-    def _metrics(self) -> str:
-        """The kubelet's own figures."""
-        kubelet = self._kubelet
-        states = [kubelet.cache.get(pod.metadata.uid) for pod in kubelet.pods()]
-        running = sum(state.ready_sandbox is not None for state in states)
-        containers = sum(c.state == ContainerState.RUNNING for state in states for c in state.containers)
-        return (
-            "# HELP kubelet_node_name [ALPHA] The node's name. The count is always 1.\n# TYPE kubelet_node_name gauge\n"
-            f'kubelet_node_name{{node="{kubelet.config.node_name}"}} 1\n'
-            "# HELP kubelet_running_pods [BETA] Number of pods that have a running pod sandbox\n# TYPE kubelet_running_pods gauge\n"
-            f"kubelet_running_pods {running}\n"
-            "# HELP kubelet_running_containers [BETA] Number of containers currently running\n"
-            "# TYPE kubelet_running_containers gauge\n"
-            f'kubelet_running_containers{{container_state="running"}} {containers}\n'
-        )
 
     # Logs --------------------------------------------------------------------------------------
 

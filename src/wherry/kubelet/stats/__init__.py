@@ -1,0 +1,1 @@
+"""What the node, its Pods and their containers use: sampled (`provider`), told as a summary (`summary`)."""
