@@ -19,7 +19,7 @@ from wherry.api.table import admission, apps, autoscaling, batch, cluster, core,
 # Kinds that are served but that nothing in the cluster acts on yet: a write of one is answered with a
 # Warning.  A controller that lands takes its kind out of here.
 NOT_ACTED_ON = frozenset({
-    "limitranges", "persistentvolumeclaims", "persistentvolumes", "replicationcontrollers", "resourcequotas",
+    "persistentvolumeclaims", "persistentvolumes",
     "horizontalpodautoscalers.autoscaling", "poddisruptionbudgets.policy",
     "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io", "ipaddresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io", "servicecidrs.networking.k8s.io",
@@ -37,7 +37,7 @@ NOT_ACTED_ON = frozenset({
     "certificatesigningrequests.certificates.k8s.io", "clustertrustbundles.certificates.k8s.io",
     "podcertificaterequests.certificates.k8s.io", "runtimeclasses.node.k8s.io",
     "deviceclasses.resource.k8s.io", "devicetaintrules.resource.k8s.io", "resourceclaims.resource.k8s.io",
-    "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io", "priorityclasses.scheduling.k8s.io",
+    "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io",
 })
 
 # etcd names of upstream that are not the plural: a store can be read with the tools that know them.

@@ -82,6 +82,7 @@ def create(job: Job, cgroups: Cgroups, cgroup: str, runtime_path: str) -> tuple[
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
+                cwd=job.bundle,  # where it stands it leaves a file "oom" when the kernel kills for memory
             )
         os.close(tell)
         tell = -1
