@@ -20,6 +20,8 @@ from wherry.util.clock import RealClock
 
 TOOLS = ("runc", "conmon", "nft")
 CLUSTER = f"rt-{os.getpid() % 100_000}"
+RANGE = 100 + os.getpid() % 70 * 2
+"""10.RANGE and 10.RANGE+1 are this run's, so that another one beside it has its own."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +38,9 @@ def host_state() -> dict[str, object]:
     """What a test must not change."""
     with rtnl.Netlink() as netlink:
         links = sorted(link.name for link in netlink.links() if link.alias == f"wherry-{CLUSTER}")
-        routes = sorted(str(route.destination) for route in netlink.routes() if route.destination.subnet_of(IPv4Network("10.76.0.0/14")))
+        routes = sorted(
+            str(route.destination) for route in netlink.routes() if route.destination.subnet_of(IPv4Network(f"10.{RANGE}.0.0/15"))
+        )
     return {
         "links": links,
         "routes": routes,
@@ -53,10 +57,10 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeConfig]:
         cluster=CLUSTER,
         root=root,
         state=state,
-        pod_cidr=IPv4Network("10.77.0.0/16"),
-        node_cidr=IPv4Network("10.77.3.0/24"),
-        service_cidr=IPv4Network("10.78.0.0/16"),
-        address=IPv4Address("10.77.3.1"),
+        pod_cidr=IPv4Network(f"10.{RANGE}.0.0/16"),
+        node_cidr=IPv4Network(f"10.{RANGE}.3.0/24"),
+        service_cidr=IPv4Network(f"10.{RANGE + 1}.0.0/16"),
+        address=IPv4Address(f"10.{RANGE}.3.1"),
         host=Path(f"/run/wherry-host-{CLUSTER}"),
     )
     yield config

@@ -17,7 +17,7 @@ from wherry.runtime.embedded import cgroups, linux, records, rtnl
 from wherry.runtime.embedded.cleanup import cleanup
 from wherry.runtime.embedded.config import RuntimeConfig, link_alias
 from wherry.runtime.embedded.runtime import EmbeddedRuntime
-from wherry.runtime.interface import ContainerState, SandboxState
+from wherry.runtime.interface import ContainerConfig, ContainerState, RuntimeFault, SandboxState
 from wherry.util.clock import RealClock
 
 
@@ -120,7 +120,7 @@ async def test_cleanup_finds_everything_by_name(config: RuntimeConfig, tmp_path:
     kill(process)
     found = await asyncio.to_thread(cleanup, config.cluster, config.state)
     told = "\n".join(found)
-    for what in ("processes", "mount ", f"link {config.bridge}", "unreachable route 10.77.0.0/16", f"cgroup {config.cgroup}"):
+    for what in ("processes", "mount ", f"link {config.bridge}", f"unreachable route {config.pod_cidr}", f"cgroup {config.cgroup}"):
         assert what in told
     assert not config.state.exists()
     assert not links(config)
@@ -149,3 +149,31 @@ async def test_fifty_pods_are_quick(pods: Pods) -> None:
     start = time.monotonic()
     await asyncio.gather(*(pods.run("sleep", "1000") for _ in range(50)))
     assert time.monotonic() - start < 15  # 1.7 s on a quiet machine with two cores
+
+
+async def test_a_cancelled_caller_leaves_nothing_unknown(pods: Pods) -> None:
+    sandbox_id = await pods.runtime.run_pod_sandbox(pods.sandbox())
+    config = ContainerConfig("c", "busybox:1.36", command=("sleep", "1000"), log_path="c.log")
+    container = await pods.runtime.create_container(sandbox_id, config)
+    events = pods.runtime.events()
+    start = asyncio.create_task(pods.runtime.start_container(container))
+    await asyncio.sleep(0.005)
+    start.cancel()
+    await asyncio.gather(start, return_exceptions=True)
+    assert (await anext(events)).type == "started"
+    status = await pods.runtime.container_status(container)
+    assert status.state is ContainerState.RUNNING
+    assert status.pid > 0
+
+
+async def test_no_child_stays_a_zombie(pods: Pods) -> None:
+    def children() -> set[int]:
+        return {int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+    before = children()
+    sandbox_id, container = await pods.run("sleep", "1000", sandbox=pods.sandbox(share_process_namespace=True))
+    await pods.runtime.exec_sync(container, ["true"], 10)
+    with pytest.raises(RuntimeFault):
+        await pods.add(sandbox_id, "/nope", name="d")
+    await pods.runtime.remove_pod_sandbox(sandbox_id)
+    assert children() <= before

@@ -33,7 +33,7 @@ def bridge_nf(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def nat(config: RuntimeConfig) -> Iterator[str]:
-    """A table as the proxy makes: 10.78.0.N port 80 leads to Pod N, a loopback port to Pod 9."""
+    """The name of a table as the proxy makes; it is gone afterwards."""
     name = f"wherry-{config.cluster}-test"
     yield name
     subprocess.run(["nft", "delete", "table", "ip", name], check=True)
@@ -75,14 +75,15 @@ async def test_everyone_reaches_everyone(pods: Pods, config: RuntimeConfig, nat:
     get = "wget -qO- http://{}"
     assert await fetch(first, 80) == "one\n"
     assert await pods.shell(one, get.format(second)) == "two\n"
-    services = {"ip daddr 10.78.0.1 tcp dport 80": f"{first}:80", "ip daddr 10.78.0.2 tcp dport 80": f"{second}:80"}
+    service_one, service_two = config.service_cidr[1], config.service_cidr[2]
+    services = {f"ip daddr {service_one} tcp dport 80": f"{first}:80", f"ip daddr {service_two} tcp dport 80": f"{second}:80"}
     services |= {"ip daddr 127.0.0.1 tcp dport 30777": f"{first}:80", f"ip daddr {config.address} tcp dport 30777": f"{second}:80"}
     add_nat(nat, config.links, services, first)
-    assert await pods.shell(one, get.format("10.78.0.2")) == "two\n"
-    assert await pods.shell(two, get.format("10.78.0.1")) == "one\n"
-    assert await pods.shell(one, get.format("10.78.0.1")) == "one\n"  # itself, through its Service
+    assert await pods.shell(one, get.format(service_two)) == "two\n"
+    assert await pods.shell(two, get.format(service_one)) == "one\n"
+    assert await pods.shell(one, get.format(service_one)) == "one\n"  # itself, through its Service
     assert await pods.shell(one, get.format(f"{config.address}:30777")) == "two\n"
-    assert await fetch("10.78.0.2", 80) == "two\n"
+    assert await fetch(str(service_two), 80) == "two\n"
     assert await fetch("127.0.0.1", 30777) == "one\n"
     assert await fetch(str(config.address), 30777) == "two\n"
 
@@ -97,13 +98,14 @@ async def test_a_pod_sees_the_other_pod_s_own_address(pods: Pods) -> None:
     assert any(f"[::ffff:{address}]:" in line or f" {address}:" in line for line in await pods.log(two))
 
 
-async def test_addresses_that_nobody_has_are_unreachable_at_once(pods: Pods) -> None:
+async def test_addresses_that_nobody_has_are_unreachable_at_once(pods: Pods, config: RuntimeConfig) -> None:
+    elsewhere, here = str(config.pod_cidr[51_207]), str(config.node_cidr[250])
     with pytest.raises(OSError, match="Errno 113"):  # EHOSTUNREACH, from the guard route
-        await fetch("10.77.200.7", 80)
+        await fetch(elsewhere, 80)
     with pytest.raises(OSError, match="Errno 113"):
-        await fetch("10.77.3.250", 80)
+        await fetch(here, 80)
     _, container = await pods.run(*FOREVER)
-    done = await pods.runtime.exec_sync(container, ["wget", "-qO-", "http://10.77.200.7"], 5)
+    done = await pods.runtime.exec_sync(container, ["wget", "-qO-", f"http://{elsewhere}"], 5)
     assert done.exit_code == 1
 
 

@@ -15,7 +15,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.runtime.embedded import conmon, oci_spec, overlay, records, rootfiles, users
+from wherry.runtime.embedded import conmon, exits, oci_spec, overlay, records, rootfiles, users
 from wherry.runtime.embedded.capabilities import available
 from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.config import RuntimeConfig
@@ -188,7 +188,10 @@ class Containers:
         return record
 
     def fail(self, record: ContainerRecord, message: str, now: float) -> ContainerRecord:
-        """A container that could not be started."""
+        """A container that could not be started; its conmon ends by itself."""
+        keeper = self.directory(record.id) / "conmon.pid"
+        if keeper.exists():
+            exits.reap_within(int(keeper.read_text() or 0), 5.0)
         overlay.delete_container(self._config.runtime, self._config.oci_state, record.id)
         record = replace(record, exit_code=START_ERROR, reason="StartError", message=message, finished_at=now, started_at=0.0)
         self.save(record)

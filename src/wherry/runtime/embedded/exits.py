@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import select
 
 from wherry.runtime.embedded.records import ProcessId
 
@@ -44,6 +45,17 @@ async def _readable(descriptor: int) -> None:
         await waiter
     finally:
         loop.remove_reader(descriptor)
+
+
+def reap_within(pid: int, seconds: float) -> None:
+    """Collect a child that is about to end.  One that is no child, or does not end in time, is let be.  Blocks."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            select.select([descriptor], [], [], seconds)
+        finally:
+            os.close(descriptor)
+        os.waitpid(pid, os.WNOHANG)
 
 
 def reap(process: ProcessId) -> None:

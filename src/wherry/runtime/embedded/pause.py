@@ -12,7 +12,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from wherry.runtime.embedded import overlay
+from wherry.runtime.embedded import exits, overlay
 from wherry.runtime.embedded.config import machine
 from wherry.runtime.embedded.records import ProcessId
 from wherry.runtime.interface import RuntimeFault
@@ -112,4 +112,5 @@ def stop(runtime: str, oci_state: Path, sandbox_id: str, process: ProcessId) -> 
     if process.alive():
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, 9)
+        exits.reap_within(process.pid, 5.0)
     overlay.delete_container(runtime, oci_state, sandbox_id)

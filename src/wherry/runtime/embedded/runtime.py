@@ -9,13 +9,14 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from wherry.runtime.embedded import adopt, cgroups, conmon, exits, linux, netns, stats, streams
+from wherry.runtime.embedded import adopt, cgroups, conmon, exits, linux, netns, stats, status, streams
 from wherry.runtime.embedded.config import RuntimeConfig, machine, new_id
 from wherry.runtime.embedded.container import Containers, signal_number
 from wherry.runtime.embedded.events import Events
@@ -46,10 +47,27 @@ from wherry.runtime.interface import (
 from wherry.util.clock import Clock, wait_until
 
 T = TypeVar("T")
+P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
 EXEC_OUTPUT_LIMIT = 16 << 20
 """Bytes of output that exec_sync keeps (the CRI's)."""
+
+
+Verb = Callable[Concatenate["EmbeddedRuntime", P], Coroutine[Any, Any, T]]
+
+
+def whole(verb: Verb[P, T]) -> Verb[P, T]:
+    """Let a verb finish what it began though its caller is cancelled: its worker thread does, and that must be known."""
+
+    @wraps(verb)
+    async def run(self: "EmbeddedRuntime", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        task = asyncio.create_task(verb(self, *args, **kwargs), name=verb.__name__)
+        self._verbs.add(task)
+        task.add_done_callback(self._verbs.discard)
+        return await asyncio.shield(task)
+
+    return run
 
 
 class EmbeddedRuntime:
@@ -64,10 +82,13 @@ class EmbeddedRuntime:
         self._container_work = Containers(config, self._cgroups, self._sandbox_work)
         self._host_ports = HostPorts(config)
         self._store = ImageStore(config.images)
+        self._skopeo = registry.Skopeo()
         self._sandboxes: dict[str, SandboxRecord] = {}
         self._containers: dict[str, ContainerRecord] = {}
         self._finished: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._verbs: set[asyncio.Task[Any]] = set()
+        self._making: dict[str, str] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._events = Events()
         # Making is bounded; what waits for the kernel or for a registry must not hold it up.
@@ -99,6 +120,8 @@ class EmbeddedRuntime:
         await self._publish_ports()
 
     async def close(self) -> None:
+        self._skopeo.close()
+        await asyncio.gather(*self._verbs, return_exceptions=True)
         watchers = list(self._watchers.values())
         for watcher in watchers:
             watcher.cancel()
@@ -119,6 +142,7 @@ class EmbeddedRuntime:
 
     # Sandboxes
 
+    @whole
     async def run_pod_sandbox(self, config: SandboxConfig) -> str:
         record = SandboxRecord(
             id=new_id(), config=config, created_at=self._clock.time(), cgroup=cgroup_of(self._config.cgroup, config), boot=boot_id()
@@ -137,6 +161,7 @@ class EmbeddedRuntime:
         self._events.tell("created", made.id, made.id)
         return made.id
 
+    @whole
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
         record = self._sandboxes.get(sandbox_id)
         if record is None:
@@ -153,6 +178,7 @@ class EmbeddedRuntime:
             if was is SandboxState.READY:
                 self._events.tell("stopped", sandbox_id, sandbox_id)
 
+    @whole
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:
         if sandbox_id not in self._sandboxes:
             return
@@ -168,13 +194,14 @@ class EmbeddedRuntime:
         self._locks.pop(sandbox_id, None)
 
     async def pod_sandbox_status(self, sandbox_id: str) -> SandboxStatus:
-        return _sandbox_status(self._sandbox(sandbox_id))
+        return status.of_sandbox(self._sandbox(sandbox_id))
 
     async def list_pod_sandboxes(self) -> Sequence[SandboxStatus]:
-        return [_sandbox_status(record) for record in self._sandboxes.values()]
+        return [status.of_sandbox(record) for record in self._sandboxes.values()]
 
     # Containers
 
+    @whole
     async def create_container(self, sandbox_id: str, config: ContainerConfig) -> str:
         sandbox = self._sandbox(sandbox_id)
         if sandbox.state is not SandboxState.READY:
@@ -195,17 +222,22 @@ class EmbeddedRuntime:
             cgroup=f"{sandbox.cgroup}/{container_id}",
             stop_signal=signal_number(config.stop_signal or image.stop_signal),
         )
-        made = await self._make(lambda: self._container_work.create(record, sandbox, image, layers))
-        self._containers[container_id] = made
+        self._making[container_id] = image.id
+        try:
+            made = await self._make(lambda: self._container_work.create(record, sandbox, image, layers))
+            self._containers[container_id] = made
+        finally:
+            del self._making[container_id]
         self._finished[container_id] = asyncio.Event()
         self._events.tell("created", container_id, sandbox_id)
         return container_id
 
+    @whole
     async def start_container(self, container_id: str) -> None:
         async with self._lock(container_id):
             record = self._container(container_id)
-            if _state(record) is not ContainerState.CREATED:
-                raise RuntimeFault(f"container {container_id} is {_state(record)}", "RunContainerError")
+            if status.state(record) is not ContainerState.CREATED:
+                raise RuntimeFault(f"container {container_id} is {status.state(record)}", "RunContainerError")
             try:
                 started = await self._make(lambda: self._container_work.start(record))
             except (OSError, RuntimeFault) as error:
@@ -222,7 +254,7 @@ class EmbeddedRuntime:
 
     async def stop_container(self, container_id: str, timeout: float) -> None:
         record = self._containers.get(container_id)
-        if record is None or _state(record) is not ContainerState.RUNNING:
+        if record is None or status.state(record) is not ContainerState.RUNNING:
             return
         finished = self._finished[container_id]
         if timeout > 0:
@@ -235,6 +267,7 @@ class EmbeddedRuntime:
         await self._help(lambda: self._container_work.send(record, signal.SIGKILL))
         await finished.wait()
 
+    @whole
     async def remove_container(self, container_id: str) -> None:
         if container_id not in self._containers:
             return
@@ -250,11 +283,12 @@ class EmbeddedRuntime:
         self._locks.pop(container_id, None)
 
     async def container_status(self, container_id: str) -> ContainerStatus:
-        return _container_status(self._container(container_id))
+        return status.of_container(self._container(container_id))
 
     async def list_containers(self) -> Sequence[ContainerStatus]:
-        return [_container_status(record) for record in self._containers.values()]
+        return [status.of_container(record) for record in self._containers.values()]
 
+    @whole
     async def update_container_resources(self, container_id: str, resources: Resources) -> None:
         async with self._lock(container_id):
             record = self._running(container_id)
@@ -351,7 +385,7 @@ class EmbeddedRuntime:
 
     async def pull_image(self, reference: str, auth: RegistryAuth | None = None) -> str:
         loop, insecure = asyncio.get_running_loop(), self._config.insecure_registries
-        image = await loop.run_in_executor(self._pullers, registry.pull, self._store, reference, auth, insecure)
+        image = await loop.run_in_executor(self._pullers, registry.pull, self._store, self._skopeo, reference, auth, insecure)
         return image.id
 
     async def load_image(self, path: Path) -> Sequence[Image]:
@@ -377,7 +411,7 @@ class EmbeddedRuntime:
         )
 
     async def remove_image(self, reference: str) -> None:
-        in_use = {record.image_id for record in self._containers.values()}
+        in_use = {record.image_id for record in self._containers.values()} | set(self._making.values())
         await self._help(lambda: self._store.remove(reference, in_use))
 
     async def image_fs_usage(self) -> tuple[int, int, int]:
@@ -399,7 +433,7 @@ class EmbeddedRuntime:
 
     def _running(self, container_id: str) -> ContainerRecord:
         record = self._container(container_id)
-        if _state(record) is not ContainerState.RUNNING:
+        if status.state(record) is not ContainerState.RUNNING:
             raise RuntimeFault(f"container {container_id} is not running")
         return record
 
@@ -463,33 +497,3 @@ class EmbeddedRuntime:
 
 async def _here(family: socket.AddressFamily) -> socket.socket:
     return streams.new_socket(family)
-
-
-def _state(record: ContainerRecord) -> ContainerState:
-    if record.finished_at:
-        return ContainerState.EXITED
-    return ContainerState.RUNNING if record.started_at else ContainerState.CREATED
-
-
-def _container_status(record: ContainerRecord) -> ContainerStatus:
-    return ContainerStatus(
-        id=record.id,
-        sandbox_id=record.sandbox_id,
-        config=record.config,
-        state=_state(record),
-        created_at=record.created_at,
-        started_at=record.started_at,
-        finished_at=record.finished_at,
-        exit_code=record.exit_code,
-        reason=record.reason,
-        message=record.message,
-        image_ref=record.image_ref,
-        image_id=record.image_id,
-        pid=record.init.pid,
-        log_path=record.log_path,
-    )
-
-
-def _sandbox_status(record: SandboxRecord) -> SandboxStatus:
-    ips = (record.ip,) if record.ip else ()
-    return SandboxStatus(record.id, record.config, record.state, record.created_at, ips, record.pause.pid)

@@ -17,9 +17,7 @@ NAME = "docker.io/library/busybox:1.36"
 
 _FILES = {
     "etc/passwd": (
-        "root:x:0:0:root:/root:/bin/sh\n"
-        "www-data:x:33:33:www-data:/var/www:/bin/false\n"
-        "nobody:x:65534:65534:nobody:/home:/bin/false\n"
+        "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
     ),
     "etc/group": "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",

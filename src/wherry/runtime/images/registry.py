@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ TIMEOUT = 600.0
 """Seconds for one run of skopeo."""
 
 
-def pull(store: ImageStore, name: str, auth: RegistryAuth | None, insecure: Collection[str]) -> Image:
+def pull(store: ImageStore, skopeo: "Skopeo", name: str, auth: RegistryAuth | None, insecure: Collection[str]) -> Image:
     """Fetch an image and take it in.  Raises RuntimeFault with the registry's words."""
     try:
         wanted = reference.parse(name)
@@ -34,7 +35,7 @@ def pull(store: ImageStore, name: str, auth: RegistryAuth | None, insecure: Coll
         options = _options(wanted, auth, insecure, work)
         source = wanted.repository + (f"@{wanted.digest}" if wanted.digest else f":{wanted.tag}")
         words = f'failed to pull and unpack image "{wanted}": failed to resolve reference "{wanted}": '
-        manifest = _skopeo(["inspect", "--raw", *options, f"docker://{source}"], words)
+        manifest = skopeo.run(["inspect", "--raw", *options, f"docker://{source}"], words)
         digest = "sha256:" + hashlib.sha256(manifest).hexdigest()
         pinned = f"{wanted.repository}@{digest}"
         tags = (f"{wanted.repository}:{wanted.tag}",) if wanted.tag else ()
@@ -43,7 +44,7 @@ def pull(store: ImageStore, name: str, auth: RegistryAuth | None, insecure: Coll
             return store.name(known.id, tags, (pinned,))
         layout = work / "image"
         words = f'failed to pull and unpack image "{wanted}": '
-        _skopeo(["copy", "--quiet", "--dest-decompress", *_source(options), f"docker://{pinned}", f"dir:{layout}"], words)
+        skopeo.run(["copy", "--quiet", "--dest-decompress", *_source(options), f"docker://{pinned}", f"dir:{layout}"], words)
         return _ingest(store, layout, tags, (pinned,))
 
 
@@ -103,17 +104,44 @@ def _source(options: list[str]) -> list[str]:
     return [f"--src-{option[2:]}" if option.startswith("--tls-verify") else option for option in options]
 
 
-def _skopeo(arguments: list[str], words: str) -> bytes:
-    """Run skopeo.  Raises RuntimeFault: `words` and then skopeo's own."""
-    try:
-        done = subprocess.run(
-            ["skopeo", "--insecure-policy", *arguments], capture_output=True, check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise RuntimeFault(f"{words}skopeo is not installed (apt-get install skopeo)", "ErrImagePull") from None
-    except subprocess.TimeoutExpired:
-        raise RuntimeFault(f"{words}no end after {TIMEOUT:.0f} seconds", "ErrImagePull") from None
-    if done.returncode != 0:
-        said = last_message(done.stderr.decode(errors="replace")) or "skopeo failed without a word"
-        raise RuntimeFault(words + _NOISE.sub("", said), "ErrImagePull")
-    return done.stdout
+class Skopeo:
+    """Runs the program; `close` ends what still runs."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(self, arguments: list[str], words: str) -> bytes:
+        """Its output.  Raises RuntimeFault: `words` and then skopeo's own."""
+        process = self._start(["skopeo", "--insecure-policy", *arguments], words)
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise RuntimeFault(f"{words}no end after {TIMEOUT:.0f} seconds", "ErrImagePull") from None
+        finally:
+            with self._lock:
+                self._running.discard(process)
+        if process.returncode != 0:
+            said = last_message(errors.decode(errors="replace")) or "skopeo was ended"
+            raise RuntimeFault(words + _NOISE.sub("", said), "ErrImagePull")
+        return output
+
+    def _start(self, command: list[str], words: str) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._closed:
+                raise RuntimeFault(f"{words}the runtime is closed", "ErrImagePull")
+            try:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            except FileNotFoundError:
+                raise RuntimeFault(f"{words}skopeo is not installed (apt-get install skopeo)", "ErrImagePull") from None
+            self._running.add(process)
+            return process
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.kill()
