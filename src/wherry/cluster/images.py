@@ -67,7 +67,11 @@ class StoreAtRest:
         return self._store.images()
 
     async def pull_image(self, reference: str) -> str:
-        return registry.pull(self._store, reference, None, self._insecure).id
+        skopeo = registry.Skopeo()
+        try:
+            return registry.pull(self._store, skopeo, reference, None, self._insecure).id
+        finally:
+            skopeo.close()
 
     async def load_image(self, path: Path) -> Sequence[Image]:
         return archive.load(self._store, path, machine())

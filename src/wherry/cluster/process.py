@@ -34,6 +34,7 @@ from wherry.util.looplag import LoopLag
 
 log = logging.getLogger("wherry")
 Notify = Callable[..., None]
+SWITCH_SECONDS = 0.0002  # the storage's writer thread must not wait 5 ms for the interpreter's lock
 SCHEDULER = UserInfo("system:kube-scheduler", (AUTHENTICATED,))
 
 
@@ -109,6 +110,7 @@ def run(config: ClusterConfig, fd: int | None) -> int:
     import uvloop
 
     notify = _notifier(fd)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         uvloop.run(main(config, notify))
     except BaseException as error:
