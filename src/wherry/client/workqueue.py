@@ -12,6 +12,7 @@ from collections import deque
 from typing import Generic, TypeVar
 
 from wherry.util.clock import Clock, wait_until
+from wherry.util.metrics import DECADES, Distribution
 
 K = TypeVar("K", bound=str)
 
@@ -62,6 +63,18 @@ class WorkQueue(Generic[K]):
         self._ready = asyncio.Event()  # set while the queue holds something, or is shut down
         self._delayed = asyncio.Event()  # set when the first due time has changed
         self._shut_down = False
+        # For metrics: upstream's workqueue_*.
+        self.adds = self.retries = 0
+        self.waited, self.worked = Distribution(DECADES), Distribution(DECADES)  # seconds
+        self._added: dict[K, float] = {}  # monotonic: since when a key waits
+        self._begun: dict[K, float] = {}  # since when a worker has it
+
+    @property
+    def unfinished(self) -> tuple[float, float]:
+        """Seconds that workers have had the keys which they have now: (in all, the longest)."""
+        now = self._clock.monotonic()
+        each = [now - begun for begun in self._begun.values()]
+        return sum(each), max(each, default=0.0)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -75,6 +88,8 @@ class WorkQueue(Generic[K]):
         if self._shut_down or key in self._dirty:
             return
         self._dirty.add(key)
+        self.adds += 1
+        self._added[key] = self._clock.monotonic()
         if key not in self._processing:
             self._queue.append(key)
             self._ready.set()
@@ -89,10 +104,15 @@ class WorkQueue(Generic[K]):
         key = self._queue.popleft()
         self._processing.add(key)
         self._dirty.discard(key)
+        now = self._begun[key] = self._clock.monotonic()
+        self.waited.observe(now - self._added.pop(key, now))
         return key
 
     def done(self, key: K) -> None:
         self._processing.discard(key)
+        begun = self._begun.pop(key, None)
+        if begun is not None:
+            self.worked.observe(self._clock.monotonic() - begun)
         if key in self._dirty:
             self._queue.append(key)
             self._ready.set()
@@ -111,6 +131,7 @@ class WorkQueue(Generic[K]):
             self._delayed.set()
 
     def add_rate_limited(self, key: K) -> None:
+        self.retries += 1
         self.add_after(key, self.limiter.when(key))
 
     def forget(self, key: K) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -47,6 +48,10 @@ class SchedulingQueue:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def counts(self) -> dict[str, int]:
+        """How many Pods are in each state."""
+        return Counter(self._state.values())
 
     def add(self, pod: core_v1.Pod) -> None:
         """A new Pod, or a newer version of one that waits."""

@@ -17,6 +17,7 @@ from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
+from wherry.scheduler.metrics import SchedulerMetrics
 from wherry.scheduler.plan import Decision, schedule
 from wherry.scheduler.profile import Profile, default_profile
 from wherry.scheduler.queue import Queued, SchedulingQueue
@@ -46,6 +47,7 @@ class Scheduler:
         self.recorder = EventRecorder(client, clock, self._profile.scheduler_name)
         self.snapshot = Snapshot()
         self.queue = SchedulingQueue(clock)
+        self.metrics = SchedulerMetrics(self.queue, self._profile.scheduler_name)
         self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why (for `wherry why`)
         self._start = 0
         self._binding = asyncio.Semaphore(MAX_BINDING)
@@ -123,14 +125,16 @@ class Scheduler:
 
     def _try(self, group: asyncio.TaskGroup, entry: Queued) -> None:
         """Decide; the semaphore is held, and given back when the decision is carried out."""
-        pod = entry.pod
+        pod, began = entry.pod, self._clock.monotonic()
         try:
             decision = schedule(pod, self.snapshot, self._profile, self._rng, self._start)
         except Exception:
+            self.metrics.attempt("error", self._clock.monotonic() - began)
             log.exception("scheduling %s/%s", pod.metadata.namespace, pod.metadata.name)
             self._binding.release()
             self.queue.park(entry, frozenset(), retry=True)
             return
+        self.metrics.attempt("scheduled" if decision.node else "unschedulable", self._clock.monotonic() - began)
         if decision.node:
             self._start = (self._start + len(decision.diagnosis) + 1) % max(1, len(self.snapshot.order))
             assumed = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=decision.node))
