@@ -15,6 +15,7 @@ from metrics_world import ADMIN
 
 from wherry.api.registry import BUILTIN
 from wherry.api.types import core_v1, meta_v1
+from wherry.apimachinery import quantity
 from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.edge import Edge
@@ -124,4 +125,4 @@ async def test_top(tmp_path: Path) -> None:
         assert (await top("pod", "b", "--no-headers")) == [["b", "250m", "64Mi"]]
         table = await kubectl(port, tmp_path, "get", "pods.metrics.k8s.io")
         assert table[0] == ["NAME", "CPU", "MEMORY", "WINDOW"]
-        assert [row[:3] for row in table[1:]] == [["a", "500m", "128Mi"], ["b", "250m", "64Mi"]]
+        assert [(row[0], round(quantity.parse(row[1]).nanos / 1e6), row[2]) for row in table[1:]] == [("a", 500, "128Mi"), ("b", 250, "64Mi")]
