@@ -7,9 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from streaming_harness import Cluster, body
+from streaming_harness import ADMIN, Cluster, body
 
-from conftest import ADMIN
 from wherry.apimachinery.http import Duplex, Request, Response, UserInfo
 from wherry.apiserver.edge import Edge
 

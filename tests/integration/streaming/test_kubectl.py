@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from streaming_harness import Cluster
+from streaming_harness import ADMIN, Cluster
 
 from wherry.apimachinery.http import Request, Response
 
@@ -111,8 +111,6 @@ async def _forward(kube: Cluster, port: int) -> tuple[asyncio.subprocess.Process
 
 async def _running(kube: Cluster) -> None:
     """port-forward wants the phase Running."""
-
-    from conftest import ADMIN
 
     patch = json.dumps({"status": {"phase": "Running"}}).encode()
     headers = {"content-type": "application/merge-patch+json"}
