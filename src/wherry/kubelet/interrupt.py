@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from wherry.util.tasks import unless
+
 T = TypeVar("T")
 
 
@@ -37,15 +39,4 @@ class Interrupt:
         if self._event.is_set():
             work.close()
             raise Interrupted
-        task = asyncio.ensure_future(work)
-        alarm = asyncio.ensure_future(self._event.wait())
-        try:
-            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise Interrupted
-            return task.result()
-        finally:
-            for each in (task, alarm):
-                if not each.done():
-                    each.cancel()
-            await asyncio.gather(task, alarm, return_exceptions=True)
+        return await unless(self._event.wait(), work, Interrupted)

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
+from wherry.util.tasks import unless
+
 T = TypeVar("T")
 
 
@@ -113,15 +115,4 @@ def parse_rfc3339(text: str) -> float:
 
 async def wait_until(clock: Clock, deadline: float, thing: Awaitable[T]) -> T:
     """Await `thing`, but raise TimeoutError once `clock.monotonic()` reaches `deadline`."""
-    task = asyncio.ensure_future(thing)
-    alarm = asyncio.ensure_future(clock.sleep(deadline - clock.monotonic()))
-    try:
-        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        for each in (task, alarm):
-            if not each.done():
-                each.cancel()
-        await asyncio.gather(task, alarm, return_exceptions=True)
+    return await unless(clock.sleep(deadline - clock.monotonic()), thing, TimeoutError)

@@ -7,29 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wherry.api.tolerations import tolerated
 from wherry.api.types import core_v1
 from wherry.util.clock import parse_rfc3339
-
-
-def tolerates(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    if toleration.operator in ("Lt", "Gt"):
-        return _compares(toleration, taint)
-    return bool(toleration.key) and toleration.value == taint.value
-
-
-def _compares(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
-    """Numeric tolerations (KEP-5471): the taint's value is less, or greater, than the toleration's."""
-    try:
-        bound, value = int(toleration.value), int(taint.value)
-    except ValueError:
-        return False
-    return value < bound if toleration.operator == "Lt" else value > bound
 
 
 def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float) -> float | None:
@@ -42,7 +22,7 @@ def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float) -> f
         return None
     seconds: list[int] = []
     for taint in execute:
-        used = [each for each in pod.spec.tolerations if tolerates(each, taint)]
+        used = [each for each in pod.spec.tolerations if tolerated(each, taint)]
         if not used:
             return now
         seconds += [each.toleration_seconds for each in used if each.toleration_seconds is not None]
