@@ -34,7 +34,7 @@ class LifecycleError(Exception):
 
 
 @contextlib.contextmanager
-def locked(name: str, why: str, progress: Progress, *, interrupting: bool = False) -> Iterator[None]:
+def locked(name: str, progress: Progress, *, interrupting: bool = False) -> Iterator[None]:
     """Alone with this cluster.  `interrupting`: an `up` in progress is told to give way (`down`)."""
     path = folders(name)[1].parent
     path.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def up(
 ) -> tuple[ClusterConfig, bool]:
     """Bring the cluster up, or find it up.  Returns its settings and whether it was started now.
     Raises ConfigError, LifecycleError."""
-    with locked(name, "up", progress):
+    with locked(name, progress):
         config = choose(name, fidelity=fidelity, nodes=nodes, data_dir=data_dir, port=port)
         if running(config):
             current = load(name, data_dir)
@@ -191,7 +191,7 @@ def _zombie(pid: int) -> bool:
 
 def down(name: str, *, data_dir: str = "", progress: Progress) -> bool:
     """End the cluster and leave the host as it was found; objects and images stay.  Returns whether there was one."""
-    with locked(name, "down", progress, interrupting=True):
+    with locked(name, progress, interrupting=True):
         config = load(name, data_dir)
         if config is None:
             return False
@@ -213,7 +213,7 @@ def _stop(config: ClusterConfig, progress: Progress) -> None:
 
 def reset(name: str, *, data_dir: str = "", progress: Progress) -> bool:
     """`down`, and forget everything: objects, certificates, images, the kubeconfig's entries."""
-    with locked(name, "reset", progress, interrupting=True):
+    with locked(name, progress, interrupting=True):
         config = load(name, data_dir)
         if config is None:
             return False
