@@ -7,6 +7,7 @@ exist is a fault of the start.
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxR
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
 from wherry.runtime.interface import ContainerConfig, Image, Resources, RuntimeFault
 from wherry.runtime.words import last_message
+
+log = logging.getLogger(__name__)
 
 START_ERROR = 128
 """The exit code of a container that never ran (containerd's)."""
@@ -56,6 +59,7 @@ class Containers:
         self._sandboxes = sandboxes
         self._runtime_path = shutil.which(config.runtime) or config.runtime
         self._capabilities = available()
+        self._said_oom_score = False
         self._oom_score_adj = int(Path("/proc/self/oom_score_adj").read_text())
 
     def prepare_host(self) -> None:
@@ -106,8 +110,15 @@ class Containers:
             mounts=self._sandboxes.mounts(sandbox),
             hostname=hostname(sandbox.config),
         )
+        self._say_oom_score(config)
         host = oci_spec.Host(self._capabilities, self._cgroups.is_v2, self._oom_score_adj, device_nodes(config))
         return oci_spec.build(config, image, identity, place, host)
+
+    def _say_oom_score(self, config: ContainerConfig) -> None:
+        wanted = config.resources.oom_score_adj
+        if wanted < self._oom_score_adj and "SYS_RESOURCE" not in self._capabilities and not self._said_oom_score:
+            self._said_oom_score = True
+            log.warning("without CAP_SYS_RESOURCE an oom_score_adj of %d cannot be had: %d it is", wanted, self._oom_score_adj)
 
     def start(self, record: ContainerRecord) -> ContainerRecord:
         """Start it; the record with its processes.  Raises RuntimeFault in runc's words."""
