@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
-
 from wherry.api.registry import BUILTIN
 from wherry.apimachinery.http import Handler, UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import Signer
-from wherry.apiserver.edge import Edge
 from wherry.apiserver.endpoints.streams import unconnected
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
@@ -19,6 +16,8 @@ from wherry.cluster.pki import PKI
 from wherry.controller.manager import user_of
 from wherry.kubelet.kubelet import Kubelet
 from wherry.kubelet.server.upgrades import upgrades
+from wherry.serving.edge import Edge
+from wherry.serving.tls import server_context
 from wherry.storage.sqlite import SQLiteStorage
 from wherry.util.clock import Clock
 
@@ -67,7 +66,7 @@ class ControlPlane:
         """Serve HTTPS on the cluster's port.  Raises OSError when it is taken."""
         assert self.server is not None
         if self._edge is None:
-            self._edge = Edge(self.server.handle, server_context(self.pki))
+            self._edge = Edge(self.server.handle, server_context(self.pki.server.certificate, self.pki.server.key, self.pki.ca.certificate))
         for address in addresses:
             await self._edge.listen(address, self.config.port)
 
@@ -88,17 +87,3 @@ class ControlPlane:
             await self.server.close()
         if self.storage is not None:
             await self.storage.close()
-
-
-def server_context(pki: PKI) -> ssl.SSLContext:
-    """TLS as the server speaks it: client certificates are welcome and not demanded (tokens do as well)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(pki.server.certificate, pki.server.key)
-    context.load_verify_locations(pki.ca.certificate)
-    context.verify_mode = ssl.CERT_OPTIONAL
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-

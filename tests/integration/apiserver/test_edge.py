@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from api_harness import ADMIN, serve
 
-from wherry.apiserver.edge import MAX_BODY, Edge
+from wherry.serving.edge import MAX_BODY, Edge
 from wherry.util.clock import RealClock
 
 AUTH = "Authorization: Bearer secret\r\n"

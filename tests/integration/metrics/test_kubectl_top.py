@@ -18,7 +18,6 @@ from wherry.api.types import core_v1, meta_v1
 from wherry.apimachinery import quantity
 from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.authentication.jwt import Signer
-from wherry.apiserver.edge import Edge
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
 from wherry.client import Client, InProcessTransport
@@ -28,6 +27,7 @@ from wherry.kubelet.machine import Machine
 from wherry.kubelet.volumes.plugin import NoMounter
 from wherry.runtime.fake import FakeRuntime
 from wherry.runtime.fake.script import Script
+from wherry.serving.edge import Edge
 from wherry.storage.memory import MemoryStorage
 from wherry.util.clock import RealClock
 

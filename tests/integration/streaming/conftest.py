@@ -18,9 +18,9 @@ from wherry.api.registry import BUILTIN
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Handler, Request, UserInfo
 from wherry.apiserver.authentication.jwt import Signer
-from wherry.apiserver.edge import Edge
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.server import APIServer
+from wherry.serving.edge import Edge
 from wherry.storage.memory import MemoryStorage
 from wherry.util.clock import RealClock
 

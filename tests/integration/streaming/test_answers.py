@@ -10,7 +10,7 @@ import pytest
 from streaming_harness import ADMIN, Cluster, body
 
 from wherry.apimachinery.http import Duplex, Request, Response, UserInfo
-from wherry.apiserver.edge import Edge
+from wherry.serving.edge import Edge
 
 UPGRADE = {"connection": "Upgrade", "upgrade": "SPDY/3.1", "x-stream-protocol-version": "v4.channel.k8s.io"}
 

@@ -1,4 +1,4 @@
-"""The edge: HTTPS by aiohttp, translated to Request and Response.  Only this file knows aiohttp.
+"""The edge: HTTPS by aiohttp, translated to Request and Response.  Of the servers, only this file knows aiohttp.
 
 aiohttp's own limits are lifted (exec puts a whole command line into its URL) and its parser's errors
 become `Status`.  A watch is pushed: its framed chunks go straight to the transport.
@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict
@@ -22,8 +23,7 @@ from multidict import CIMultiDict
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Duplex, Handler, Request, Response
-from wherry.apiserver.codec import encode
-from wherry.apiserver.upgrade import RawConnection
+from wherry.apimachinery.streaming.connection import RawConnection
 
 log = logging.getLogger(__name__)
 MAX_BODY = 3 << 20
@@ -59,7 +59,7 @@ class _Connection(web.RequestHandler):
         why = (message or HTTPStatus(status).phrase).splitlines()[0].strip()
         error = errors.bad_request(why) if status < 500 else errors.internal_error(why)
         self.keep_alive(False)
-        return _Whole(Response(error.code, encode(error.to_json()), headers=[("Connection", "close")]))
+        return _Whole(Response(error.code, msgspec.json.encode(error.to_json()), headers=[("Connection", "close")]))
 
 
 class _Server(web.Server):
@@ -101,7 +101,7 @@ class Edge:
         try:
             request = await _translate(raw)
         except StatusError as error:
-            return _Whole(Response(error.code, encode(error.to_json())))
+            return _Whole(Response(error.code, msgspec.json.encode(error.to_json())))
         response = await self._handler(request)
         if response.upgrade is not None:
             return await _upgrade(raw, response, response.upgrade)

@@ -1,0 +1,1 @@
+"""A handler behind HTTPS: what the API server, each kubelet and every component's own port stand behind."""
