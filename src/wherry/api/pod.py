@@ -149,12 +149,16 @@ def _aggregate(regular: Iterable[Amounts], init: Iterable[tuple[bool, Amounts]])
     return total
 
 
-def effective_requests(pod: Pod) -> Amounts:
-    """What the Pod needs of a node, overhead included (upstream's resourcehelper.PodRequests)."""
+def effective_requests(pod: Pod, missing: Mapping[str, Quantity] | None = None) -> Amounts:
+    """What the Pod needs of a node, overhead included (upstream's resourcehelper.PodRequests).
+
+    `missing`: what a container counts for that does not ask for the resource.
+    """
     spec = pod.spec
+    least = missing or {}
     total = _aggregate(
-        (parsed(c.resources.requests) for c in spec.containers),
-        ((is_sidecar(c), parsed(c.resources.requests)) for c in spec.init_containers),
+        ({**least, **parsed(c.resources.requests)} for c in spec.containers),
+        ((is_sidecar(c), {**least, **parsed(c.resources.requests)}) for c in spec.init_containers),
     )
     if spec.resources is not None:
         total |= {name: amount for name, amount in parsed(spec.resources.requests).items() if _pod_level(name)}

@@ -1,56 +1,26 @@
 """The scheduling framework: what a plugin is, and what it sees of the cluster.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
-A plugin is one file in `plugins/` and one line in `profile.py`.  Plugins are pure: they read a snapshot.
+A plugin is one file in `plugins/` and one line in `registry.py`.  It may stand at several extension points.
+Those that decide (PreFilter, Filter, Score, Reserve) are pure: they read a snapshot and listers.  Only
+PreBind may speak with the API server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from enum import IntFlag
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from wherry.api.types import core_v1
-from wherry.scheduler.resources import pod_ports, pod_requests
+from wherry.client import Client
+from wherry.client.store import Store
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.util.clock import Clock
 
 MAX_NODE_SCORE = 100
-
-
-class NodeInfo:
-    """A node and the Pods on it, with their requests summed (milli-CPU, bytes, counts)."""
-
-    __slots__ = ("allocatable", "generation", "name", "node", "pods", "ports", "requested")
-
-    def __init__(self, node: core_v1.Node | None, name: str) -> None:
-        self.name = name
-        self.node = node
-        self.pods: dict[str, core_v1.Pod] = {}
-        self.requested: dict[str, int] = {}
-        self.allocatable: dict[str, int] = {}
-        self.ports: dict[tuple[str, str, int], int] = {}
-        self.generation = 0  # counts every change
-
-    def add(self, pod: core_v1.Pod) -> None:
-        if pod.metadata.uid in self.pods:
-            self.remove(self.pods[pod.metadata.uid])
-        self.pods[pod.metadata.uid] = pod
-        self._count(pod, 1)
-
-    def remove(self, pod: core_v1.Pod) -> None:
-        known = self.pods.pop(pod.metadata.uid, None)
-        if known is not None:
-            self._count(known, -1)
-
-    def _count(self, pod: core_v1.Pod, sign: int) -> None:
-        self.generation += 1
-        for name, amount in pod_requests(pod).items():
-            self.requested[name] = self.requested.get(name, 0) + sign * amount
-        for port in pod_ports(pod):
-            left = self.ports.get(port, 0) + sign
-            if left:
-                self.ports[port] = left
-            else:
-                self.ports.pop(port, None)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +33,116 @@ class Refusal:
 
 @dataclass(slots=True)
 class CycleState:
-    """What PreFilter and PreScore worked out for one Pod, by plugin name."""
+    """What the extension points of a plugin leave for each other about one Pod, by a key of its own.
+
+    A value that `add_pod` and `remove_pod` change has a `clone` method.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
+
+    def clone(self) -> CycleState:
+        return CycleState({key: value.clone() if hasattr(value, "clone") else value for key, value in self.data.items()})
 
 
 class Snapshot(Protocol):
     """The nodes as one scheduling cycle sees them."""
 
     @property
-    def nodes(self) -> Mapping[str, NodeInfo]: ...
+    def nodes(self) -> Mapping[str, NodeInfo]:
+        """Those that exist as Nodes."""
+        ...
+
+    def derived(self, key: Any, make: Callable[[], T]) -> T:
+        """What a plugin keeps about the nodes between cycles, made once a key and forgotten when long unused.
+
+        Its `node_changed`, `pod_added` and `pod_removed` are called before it is given again: see `derived.py`.
+        """
+        ...
 
 
-class FilterPlugin(Protocol):
-    """Says which nodes will not do.  `static`: depends on the Pod's spec and the Node object alone."""
+class Handle(Protocol):
+    """What a plugin may hold on to, given when it is made."""
 
+    @property
+    def client(self) -> Client:
+        """For PreBind alone."""
+        ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def lister(self, kind: type[T]) -> Store[T]:
+        """A local copy of a collection; what a plugin asks for here is watched from the start."""
+        ...
+
+
+# --- events that may help a Pod ----------------------------------------------------------------
+
+
+class Action(IntFlag):
+    """What happened to an object (upstream's ActionType)."""
+
+    ADD = 1
+    DELETE = 2
+    UPDATE_NODE_ALLOCATABLE = 4
+    UPDATE_NODE_LABEL = 8
+    UPDATE_NODE_TAINT = 16  # spec.unschedulable too
+    UPDATE_NODE_CONDITION = 32
+    UPDATE_NODE_ANNOTATION = 64
+    UPDATE_POD_LABEL = 128
+    UPDATE_POD_SCALE_DOWN = 256
+    UPDATE_POD_TOLERATION = 512
+    UPDATE_POD_SCHEDULING_GATES_ELIMINATED = 1024
+    UPDATE = 2048  # of any other kind of object
+
+    UPDATE_NODE = UPDATE_NODE_ALLOCATABLE | UPDATE_NODE_LABEL | UPDATE_NODE_TAINT | UPDATE_NODE_CONDITION | UPDATE_NODE_ANNOTATION
+
+
+NODE = "Node"
+ASSIGNED_POD = "AssignedPod"  # a Pod that has a node
+UNSCHEDULED_POD = "UnscheduledPod"  # the waiting Pod itself
+Resource = str | type[Any]  # one of the three above, or the type of any other kind, which is then watched
+QueueingHint = Callable[[core_v1.Pod, Any, Any], bool]
+
+
+def always(pod: core_v1.Pod, old: Any, new: Any) -> bool:
+    """The hint of an event that may help every Pod."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class EventHint:
+    """An event that may help Pods which the plugin refused; `hint(pod, old, new)` says whether it helps this one."""
+
+    resource: Resource
+    actions: Action
+    hint: QueueingHint = always
+
+
+# --- extension points --------------------------------------------------------------------------
+
+
+class Plugin(Protocol):
     name: str
-    static: bool
 
-    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
-        """Once a Pod; a Refusal refuses every node."""
+    def events(self) -> Sequence[EventHint]:
+        """What may make a refused Pod fit (upstream's EventsToRegister)."""
+        ...
+
+
+@runtime_checkable
+class FilterPlugin(Plugin, Protocol):
+    """Says which nodes will not do."""
+
+    local: bool
+    """The Pod's own `sign` and one NodeInfo decide: such answers are kept for equal Pods until that node changes."""
+
+    def sign(self, pod: core_v1.Pod) -> Any:
+        """Everything of the Pod that a local filter or score looks at, msgspec-encodable.  Called of local plugins alone."""
+        ...
+
+    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | frozenset[str] | None:
+        """Once a Pod: a Refusal refuses every node, names limit the search to these nodes."""
         ...
 
     def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
@@ -91,19 +151,64 @@ class FilterPlugin(Protocol):
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None: ...
 
+    def add_pod(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo) -> None:
+        """As if `other` were on the node: what pre_filter counted follows (upstream's PreFilterExtensions)."""
+        ...
 
+    def remove_pod(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo) -> None:
+        """As if `other` were not on the node."""
+        ...
+
+
+@runtime_checkable
 class ScorePlugin(Protocol):
     """Says how good a node is: higher is better; `normalize` brings the scores to 0..100."""
 
     name: str
+    local_score: bool
+    """`sign` and one NodeInfo decide, and `normalize` changes nothing."""
 
-    def pre_score(self, state: CycleState, pod: core_v1.Pod, nodes: Sequence[NodeInfo]) -> bool:
-        """Whether this plugin has anything to say about the Pod."""
+    def sign(self, pod: core_v1.Pod) -> Any: ...
+
+    def scores(self, pod: core_v1.Pod, snapshot: Snapshot) -> bool:
+        """Whether this plugin may have anything to say about the Pod: a quick look, before nodes are filtered."""
+        ...
+
+    def pre_score(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot, nodes: Sequence[NodeInfo]) -> bool:
+        """Once a Pod, with the nodes that passed; False: nothing to say.  Not called of local scores."""
         ...
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float: ...
 
     def normalize(self, scores: list[float]) -> list[float]: ...
+
+
+@runtime_checkable
+class ReservePlugin(Protocol):
+    """Keeps what the Pod will take, from the decision until it is bound."""
+
+    name: str
+
+    def reserve(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None: ...
+
+    def unreserve(self, state: CycleState, pod: core_v1.Pod, node: str) -> None:
+        """Give it back; also called when `reserve` was not, or refused."""
+        ...
+
+
+@runtime_checkable
+class PreBindPlugin(Protocol):
+    """What must be done before the Pod is bound: the only point that may wait."""
+
+    name: str
+
+    def pre_bind_pre_flight(self, state: CycleState, pod: core_v1.Pod, node: str) -> bool:
+        """Whether there is anything to do for this Pod."""
+        ...
+
+    async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
+        """A Refusal sends the Pod back to the queue; StatusError and OSError do so with a back-off."""
+        ...
 
 
 def spread_scores(scores: Iterable[float], *, reverse: bool = False) -> list[float]:
@@ -112,5 +217,5 @@ def spread_scores(scores: Iterable[float], *, reverse: bool = False) -> list[flo
     top = max(values, default=0.0)
     if top <= 0:
         return [float(MAX_NODE_SCORE)] * len(values) if reverse else values
-    scaled = [value * MAX_NODE_SCORE / top for value in values]
+    scaled = [float(int(value * MAX_NODE_SCORE / top)) for value in values]
     return [MAX_NODE_SCORE - value for value in scaled] if reverse else scaled

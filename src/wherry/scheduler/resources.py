@@ -1,17 +1,23 @@
-"""What a Pod asks of a node: requests and host ports.
+"""What a Pod asks of a node, as integers: milli-CPU, bytes, counts.
 
-Requests of containers are summed; init containers run one after another, but those that restart
-(sidecars) stay (KEP-753); a Pod's overhead comes on top.
+`api/pod.py` knows the rules; here exact Quantities become the whole numbers that are compared a million times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
+from wherry.api.pod import Amounts as Quantities
+from wherry.api.pod import effective_requests, host_ports
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 
 CPU, MEMORY, PODS, EPHEMERAL = "cpu", "memory", "pods", "ephemeral-storage"
+# A container that asks for nothing is scored as if it asked for this much, so that such Pods spread too.
+ASSUMED = {CPU: quantity.parse("100m"), MEMORY: quantity.parse("200Mi")}
+Amounts = dict[str, int]
+pod_ports = host_ports
 
 
 @lru_cache(maxsize=8192)
@@ -20,58 +26,29 @@ def amount(resource: str, text: str) -> int:
     return quantity.milli(text) if resource == CPU else quantity.value(text)
 
 
-def amounts(resources: dict[str, str]) -> dict[str, int]:
+def amounts(resources: Mapping[str, str]) -> Amounts:
     return {name: amount(name, text) for name, text in resources.items()}
 
 
-def _container(container: core_v1.Container) -> dict[str, int]:
-    return amounts(container.resources.requests) if container.resources is not None else {}
+def _whole(quantities: Quantities) -> Amounts:
+    return {name: each.milli() if name == CPU else each.value() for name, each in quantities.items()}
 
 
-def _add(total: dict[str, int], more: dict[str, int]) -> None:
-    for name, value in more.items():
-        total[name] = total.get(name, 0) + value
-
-
-def _at_least(total: dict[str, int], other: dict[str, int]) -> None:
-    for name, value in other.items():
-        if value > total.get(name, 0):
-            total[name] = value
-
-
-def pod_requests(pod: core_v1.Pod) -> dict[str, int]:
-    """Resource -> amount.  https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers"""
-    spec = pod.spec
-    total: dict[str, int] = {}
-    for container in spec.containers:
-        _add(total, _container(container))
-    sidecars: dict[str, int] = {}
-    peak: dict[str, int] = {}
-    for container in spec.init_containers:
-        own = _container(container)
-        if container.restart_policy == "Always":
-            _add(sidecars, own)
-            _at_least(peak, sidecars)
-        else:
-            both = dict(own)
-            _add(both, sidecars)
-            _at_least(peak, both)
-    _add(total, sidecars)
-    _at_least(total, peak)
-    if spec.resources is not None and spec.resources.requests:
-        total.update(amounts(spec.resources.requests))
-    if spec.overhead:
-        _add(total, amounts(spec.overhead))
+def pod_requests(pod: core_v1.Pod) -> Amounts:
+    """What the filters compare; every Pod takes one of `pods`."""
+    total = _plain(pod) or _whole(effective_requests(pod))
     total[PODS] = 1
     return total
 
 
-def pod_ports(pod: core_v1.Pod) -> list[tuple[str, str, int]]:
-    """(host IP, protocol, host port) of every host port."""
-    found = []
-    for container in [*pod.spec.containers, *pod.spec.init_containers]:
-        for port in container.ports:
-            host = port.host_port or (port.container_port if pod.spec.host_network else 0)
-            if host:
-                found.append((port.host_ip or "0.0.0.0", port.protocol or "TCP", host))
-    return found
+def scoring_requests(pod: core_v1.Pod) -> Amounts:
+    """What the scores count: as above, with CPU and memory assumed where a container names none."""
+    return _whole(effective_requests(pod, ASSUMED))
+
+
+def _plain(pod: core_v1.Pod) -> Amounts | None:
+    """The sums of a Pod with one container and nothing special, which most are: without exact arithmetic."""
+    spec = pod.spec
+    if len(spec.containers) != 1 or spec.init_containers or spec.overhead or spec.resources is not None:
+        return None
+    return amounts(spec.containers[0].resources.requests)
