@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.apimachinery.http import Handler, Request, Response, UserInfo
 from wherry.client.paths import url
+from wherry.client.upgrade import is_upgrade, upgrade
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,18 +55,27 @@ class TLSConfig:
 
 
 class HTTPSTransport:
-    """One connection pool to `server` (https://host:port).  Bounded but for streams, which last as long as they are read."""
+    """One connection pool to `server` (https://host:port).
 
-    def __init__(self, server: str, tls: TLSConfig | None = None, token: str = "", timeout: float = 60.0) -> None:
+    Answers are bounded by `timeout` (None: not at all) but for streams, which last as long as they are read.
+    """
+
+    def __init__(self, server: str, tls: TLSConfig | None = None, token: str = "", timeout: float | None = 60.0) -> None:
         self._server, self._tls, self._token, self._timeout = server.rstrip("/"), tls or TLSConfig(), token, timeout
         self._session: aiohttp.ClientSession | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def _secured(self) -> ssl.SSLContext | None:
+        """None for plain HTTP."""
+        if self._context is None and self._server.startswith("https:"):
+            self._context = self._tls.context()
+        return self._context
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp
 
         if self._session is None or self._session.closed:
-            context = self._tls.context() if self._server.startswith("https:") else False
-            connector = aiohttp.TCPConnector(ssl=context, limit=0)
+            connector = aiohttp.TCPConnector(ssl=self._secured() or False, limit=0)
             self._session = aiohttp.ClientSession(
                 connector=connector, auto_decompress=True, skip_auto_headers=("User-Agent",),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
@@ -73,6 +83,8 @@ class HTTPSTransport:
         return self._session
 
     async def send(self, request: Request) -> Response:
+        if is_upgrade(request):
+            return await upgrade(self._server, self._secured(), self._tls.server_name, request, self._headers(request))
         import aiohttp
         from yarl import URL
 
@@ -111,7 +123,7 @@ class HTTPSTransport:
 
 def _is_stream(request: Request) -> bool:
     following = any(request.param(name) in ("true", "1") for name in ("watch", "follow"))
-    return following or request.path.endswith("/log")
+    return following or request.path.endswith("/log") or request.path.startswith("/containerLogs/")
 
 
 async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -6,10 +6,10 @@ from wherry.api.registry import BUILTIN
 from wherry.apimachinery.http import Handler, UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import Signer
-from wherry.apiserver.endpoints.streams import unconnected
 from wherry.apiserver.install import Options, install
+from wherry.apiserver.nodes import NodeDialer
 from wherry.apiserver.server import APIServer
-from wherry.client import Client, InProcessTransport
+from wherry.client import Client, InProcessTransport, TLSConfig
 from wherry.cluster.bootstrap import bootstrap
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.pki import PKI
@@ -18,6 +18,7 @@ from wherry.kubelet.kubelet import Kubelet
 from wherry.kubelet.server.upgrades import upgrades
 from wherry.serving.edge import Edge
 from wherry.serving.tls import server_context
+from wherry.storage.cached import CachedObject
 from wherry.storage.sqlite import SQLiteStorage
 from wherry.util.clock import Clock
 
@@ -37,6 +38,8 @@ class ControlPlane:
         self.server: APIServer | None = None
         self._edge: Edge | None = None
         self._nodes: dict[str, Handler] = {}  # by node: its kubelet's own HTTP API, in-process
+        ours = pki.kubelet_client
+        self._dialer = NodeDialer(self._node, TLSConfig(ca_file=pki.ca.certificate, cert_file=ours.certificate, key_file=ours.key))
 
     def add_kubelet(self, node: str, kubelet: Kubelet) -> None:
         """A node in this process: logs, exec and port-forward go to its kubelet without a socket."""
@@ -45,8 +48,12 @@ class ControlPlane:
         self._nodes[node] = served.handle
 
     def connect(self, node: str) -> Handler:
-        """The way to a node's kubelet.  Raises StatusError when there is none."""
-        return self._nodes.get(node) or unconnected(node)
+        """The way to a node's kubelet: HTTPS when it is not in this process.  Raises StatusError when there is none."""
+        return self._nodes.get(node) or self._dialer(node)
+
+    def _node(self, name: str) -> CachedObject | None:
+        assert self.server is not None
+        return self.server.cached("", "nodes", "", name)
 
     async def start(self) -> None:
         """Open the store and answer in-process.  Raises StorageLocked when another process has it."""
@@ -85,5 +92,6 @@ class ControlPlane:
             await self._edge.close()
         if self.server is not None:
             await self.server.close()
+        await self._dialer.close()
         if self.storage is not None:
             await self.storage.close()

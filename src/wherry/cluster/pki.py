@@ -22,6 +22,7 @@ from wherry.util.clock import Clock
 
 CA_DAYS, LEAF_DAYS = 3650, 365
 RENEW_DAYS = 30
+KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ class PKI:
         self._config = config
         self._clock = clock
         folder = config.pki
-        self.ca = Pair(folder / "ca.crt", folder / "ca.key")
-        self.server = Pair(folder / "apiserver.crt", folder / "apiserver.key")
-        self.admin = Pair(folder / "admin.crt", folder / "admin.key")
+        self.ca = self._pair("ca")
+        self.server = self._pair("apiserver")
+        self.admin = self._pair("admin")
+        self.kubelet_client = self._pair("apiserver-kubelet-client")
         self.service_accounts = folder / "sa.key"
         self.token = folder / "admin.token"
 
@@ -55,16 +57,43 @@ class PKI:
         names = server_names(self._config)
         if not self._valid(self.server, names):
             self._issue(self.server, "kube-apiserver", (), names)
-        if not self._valid(self.admin, ()):
-            self._issue(self.admin, "kubernetes-admin", ("system:masters",), ())
+        self._ensure_client(self.admin, "kubernetes-admin", ("system:masters",))
+        self._ensure_client(self.kubelet_client, KUBELET_CLIENT, ("system:masters",))
         if not self.service_accounts.exists():
             write_private(self.service_accounts, _pem(ec.generate_private_key(ec.SECP256R1())))
         if not self.token.exists():
             write_private(self.token, secrets.token_urlsafe(32).encode())
 
+    def client(self, file: str, user: str, groups: tuple[str, ...]) -> Pair:
+        """The certificate by which a component is `user`; made when it is missing or about to expire."""
+        pair = self._pair(file)
+        self._ensure_client(pair, user, groups)
+        return pair
+
+    def kubelet_serving(self, node: str, address: str) -> Pair:
+        """What a node's kubelet shows on its own HTTPS port."""
+        pair, names = self._pair(f"kubelet-{node}"), (node, address)
+        if not self._valid(pair, names):
+            self._issue(pair, f"system:node:{node}", ("system:nodes",), names)
+        return pair
+
+    def component_serving(self, name: str) -> Pair:
+        """What a component shows on its own port on loopback."""
+        pair, names = self._pair(f"{name}-serving"), ("localhost", "127.0.0.1")
+        if not self._valid(pair, names):
+            self._issue(pair, name, (), names)
+        return pair
+
     def signing_key(self) -> ec.EllipticCurvePrivateKey:
         """The key of service account tokens."""
         return _load_key(self.service_accounts)
+
+    def _pair(self, name: str) -> Pair:
+        return Pair(self._config.pki / f"{name}.crt", self._config.pki / f"{name}.key")
+
+    def _ensure_client(self, pair: Pair, user: str, groups: tuple[str, ...]) -> None:
+        if not self._valid(pair, ()):
+            self._issue(pair, user, groups, ())
 
     def _now(self) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(self._clock.time(), datetime.UTC)

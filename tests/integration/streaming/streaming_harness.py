@@ -163,6 +163,7 @@ class FakeNode:
         self.asked: list[Request] = []
         self.log_closed = asyncio.Event()
         self.log_answer: Response | None = None
+        self.port = 0  # of its own HTTPS
         self._upgrades = upgrades(RealClock())
 
     async def handle(self, request: Request) -> Response:

@@ -1,13 +1,19 @@
-"""exec, attach, port-forward and logs with the real kubectl."""
+"""exec, attach, port-forward and logs with the real kubectl, to a node in the server's process and to one behind HTTPS."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 
+import pytest
 from streaming_harness import ADMIN, Cluster
 
 from wherry.apimachinery.http import Request, Response
+
+
+@pytest.fixture(params=["in-process", "https"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 async def test_exec_prints(kube: Cluster) -> None:

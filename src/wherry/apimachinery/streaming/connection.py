@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 LIMIT = 1 << 20
 
 
 class RawConnection(asyncio.Protocol):
-    """A Duplex over an asyncio transport that was taken from its HTTP protocol."""
+    """A Duplex over an asyncio transport: one that was taken from its HTTP protocol, or one that is made with it."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    _transport: asyncio.Transport
+
+    def __init__(self, transport: asyncio.Transport | None = None) -> None:
+        if transport is not None:
+            self._transport = transport
         self._parts: list[bytes] = []
         self._size = 0
         self._eof = False
@@ -21,6 +25,9 @@ class RawConnection(asyncio.Protocol):
         self._lost = False
 
     # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by name
 
     def data_received(self, data: bytes) -> None:
         self._parts.append(bytes(data))
@@ -44,6 +51,12 @@ class RawConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
+
+    def push_back(self, data: bytes) -> None:
+        """Read this first: it came with what was read before."""
+        if data:
+            self._parts.insert(0, data)
+            self._size += len(data)
 
     # Duplex
 
