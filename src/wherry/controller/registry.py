@@ -6,6 +6,7 @@ from wherry.controller.controller import Controller
 from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.daemonset.controller import DaemonSetController
 from wherry.controller.deployment.controller import DeploymentController
+from wherry.controller.disruption.controller import DisruptionController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
 from wherry.controller.garbagecollector.controller import GarbageCollector
@@ -38,4 +39,5 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     JobController,
     CronJobController,
     TTLAfterFinishedController,
+    DisruptionController,
 )

@@ -1,0 +1,1 @@
+"""Disruption: how many Pods of a PodDisruptionBudget may be evicted now."""
