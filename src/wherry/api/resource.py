@@ -37,6 +37,17 @@ def _no_warnings(obj: Object) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """The rules of a subresource through which a part of the object is written: a Pod's `resize`, a CSR's `approval`.
+
+    `keep` puts back what a write through it cannot change; `validate_update` takes the place of the strategy's own.
+    """
+
+    keep: Callable[[Object, Object], None]
+    validate_update: Callable[[Object, Object], list[Cause]]
+
+
+@dataclass(frozen=True, slots=True)
 class Strategy:
     """What a kind adds to create and update, named as upstream's `RESTCreateStrategy` and `RESTUpdateStrategy`.
 
@@ -57,6 +68,7 @@ class Strategy:
     has_generation: bool = True  # metadata.generation counts changes outside metadata and status
     annotations_count: bool = False  # so it does changes of annotations (Deployments)
     graceful: bool = False  # Pods: deletion waits for the kubelet
+    views: Mapping[str, View] = field(default_factory=dict)  # by subresource; the status has validate_status
 
 
 @dataclass(frozen=True, slots=True)

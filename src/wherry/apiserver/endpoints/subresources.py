@@ -6,9 +6,9 @@ from typing import Any
 
 from wherry.api.resource import Object
 from wherry.api.schemas import definition
+from wherry.api.strategy.pod.update import validate_binding
 from wherry.apimachinery import errors
 from wherry.apimachinery.decode import decode
-from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
@@ -88,10 +88,9 @@ class Binding:
     async def __call__(self, call: Call, store: Store) -> Response:
         set_write_options(call)
         body = decode_other(call, "Binding", "v1", "io.k8s.api.core.v1.Binding")
-        target = body.get("target") or {}
-        if target.get("kind", "Node") not in ("", "Node") or not target.get("name"):
-            cause = Cause("FieldValueRequired", "Required value", "target.name")
-            raise errors.invalid("", "Binding", call.info.name, [cause])
+        if causes := validate_binding(body):
+            raise errors.invalid("", "Binding", call.info.name, causes)
+        target = body["target"]
         now = rfc3339(call.now)
 
         def transform(pod: Object | None) -> Object:

@@ -216,6 +216,8 @@ class Store:
         self._check_identity(obj, old, entry.revision)
         if not applied:
             self.resource.strategy.default(obj)
+            if view := self.resource.strategy.views.get(call.subresource):
+                view.keep(obj, old)  # what it cannot change has no new owner
             manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
         if await self.chain.admit(attributes) or applied or trusted:
@@ -274,11 +276,15 @@ class Store:
     def _before_update(self, call: Call, obj: Object, old: Object) -> None:
         """Keep apart what the main resource and its status may change; count the generation."""
         strategy = self.resource.strategy
-        if call.subresource in STATUS_WRITES:
+        view = strategy.views.get(call.subresource)
+        if view is not None:
+            view.keep(obj, old)
+        elif call.subresource in STATUS_WRITES:
             _restore(obj, old, reset_fields(self.resource, call.subresource))
             return
-        _restore(obj, old, reset_fields(self.resource, ""))
-        strategy.prepare_for_update(obj, old)
+        else:
+            _restore(obj, old, reset_fields(self.resource, ""))
+            strategy.prepare_for_update(obj, old)
         annotations = strategy.annotations_count and obj["metadata"].get("annotations") != old["metadata"].get("annotations")
         if strategy.has_generation and (annotations or _changed_outside_status(obj, old)):
             obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -289,8 +295,9 @@ class Store:
         if call.subresource in STATUS_WRITES:
             causes += strategy.validate_status(obj, old)
         else:
+            view = strategy.views.get(call.subresource)
             causes += strategy.validate(obj)
-            causes += strategy.validate_update(obj, old)
+            causes += (view or strategy).validate_update(obj, old)
             for text in strategy.warnings(obj):
                 call.warn(text)
         self._refuse(obj, causes)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.api.resource import Strategy
+from wherry.api.resource import Strategy, View
 
 from .defaults import default_pod
 from .qos import compute_qos_class
-from .update import validate_pod_status, validate_pod_update
+from .update import (
+    keep_all_but_ephemeral_containers,
+    keep_all_but_resources,
+    validate_ephemeral_containers_update,
+    validate_pod_status,
+    validate_pod_update,
+    validate_resize,
+)
 from .validation import validate_pod, validate_pod_create
 from .warnings import pod_warnings
 
@@ -35,4 +42,8 @@ POD = Strategy(
     validate_status=validate_pod_status,
     warnings=pod_warnings,
     graceful=True,
+    views={
+        "ephemeralcontainers": View(keep_all_but_ephemeral_containers, validate_ephemeral_containers_update),
+        "resize": View(keep_all_but_resources, validate_resize),
+    },
 )

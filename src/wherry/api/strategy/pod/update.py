@@ -215,10 +215,7 @@ def _addresses(status: Dict, name: str, errs: Causes) -> None:
 def keep_all_but_ephemeral_containers(pod: Dict, old: Dict) -> None:
     """The `ephemeralcontainers` subresource changes nothing else."""
     added = (pod.get("spec") or {}).get("ephemeralContainers")
-    meta = pod["metadata"]
-    pod.clear()
-    pod.update(copy.deepcopy(old))
-    pod["metadata"]["managedFields"] = meta.get("managedFields")
+    _become(pod, old)
     if added:
         pod["spec"]["ephemeralContainers"] = added
     else:
@@ -239,6 +236,27 @@ def validate_ephemeral_containers_update(pod: Dict, old: Dict) -> list[Cause]:
             diff = container_diff(container, new[name])
             errs.append(forbidden(path, f'existing ephemeral containers "{name}" may not be changed\n{diff}'))
     return errs
+
+
+def keep_all_but_resources(pod: Dict, old: Dict) -> None:
+    """The `resize` subresource changes nothing else.  Other containers than before are left for validation to refuse."""
+    given = pod.get("spec") or {}
+    if any([c.get("name") for c in given.get(kind) or ()] != [c.get("name") for c in old["spec"].get(kind) or ()] for kind in _KINDS):
+        return
+    _become(pod, old)
+    for kind in _KINDS:
+        for container, new in zip(pod["spec"].get(kind) or (), given.get(kind) or (), strict=True):
+            for name in ("resources", "resizePolicy"):
+                _carry(container, new, name)
+
+
+def _become(pod: Dict, old: Dict) -> None:
+    """What it was, but for who owns which field."""
+    fields = pod["metadata"].get("managedFields")
+    pod.clear()
+    pod.update(copy.deepcopy(old))
+    if fields is not None:
+        pod["metadata"]["managedFields"] = fields
 
 
 def validate_resize(pod: Dict, old: Dict) -> list[Cause]:
