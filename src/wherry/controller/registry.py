@@ -9,11 +9,16 @@ from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.disruption.controller import DisruptionController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
+from wherry.controller.ephemeral.controller import EphemeralVolumeController
+from wherry.controller.expand.controller import ExpandController
 from wherry.controller.garbagecollector.controller import GarbageCollector
 from wherry.controller.job.controller import JobController
 from wherry.controller.namespace.controller import NamespaceController
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
+from wherry.controller.persistentvolume.controller import PersistentVolumeController
 from wherry.controller.podgc.controller import PodGCController
+from wherry.controller.pvcprotection.controller import PVCProtectionController
+from wherry.controller.pvprotection.controller import PVProtectionController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
@@ -40,4 +45,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CronJobController,
     TTLAfterFinishedController,
     DisruptionController,
+    PersistentVolumeController,
+    PVCProtectionController,
+    PVProtectionController,
+    ExpandController,
+    EphemeralVolumeController,
 )

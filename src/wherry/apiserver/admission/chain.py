@@ -17,8 +17,8 @@ from wherry.apiserver.admission.storageplugins import (
     StorageObjectInUseProtection,
 )
 
-# Upstream enables it too, but nothing in a cluster of wherry's takes its finalizers away yet.
-DISABLED = frozenset({"StorageObjectInUseProtection"})
+# What upstream enables too, but nothing in a cluster of wherry's answers yet.
+DISABLED: frozenset[str] = frozenset()
 
 
 def default_plugins(server: Writer, disabled: Collection[str] = DISABLED) -> list[Plugin]:

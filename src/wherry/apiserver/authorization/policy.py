@@ -178,6 +178,17 @@ get,{CHANGE} | * | */scale
 {READ} | storage.k8s.io | storageclasses
 {READ} | core | nodes
 {EVENTS}""",
+    "pvc-protection-controller": f"{READ},{CHANGE} | core | persistentvolumeclaims\n{READ} | core | pods\n{EVENTS}",
+    "pv-protection-controller": f"{READ},{CHANGE} | core | persistentvolumes\n{EVENTS}",
+    "expand-controller": f"""
+{READ},{CHANGE} | core | persistentvolumes,persistentvolumeclaims,persistentvolumeclaims/status
+{READ} | storage.k8s.io | storageclasses
+{EVENTS}""",
+    "ephemeral-volume-controller": f"""
+{READ} | core | pods
+{CHANGE} | core | pods/finalizers
+create,{READ} | core | persistentvolumeclaims
+{EVENTS}""",
     "clusterrole-aggregation-controller": f"escalate,{READ},{CHANGE} | {GROUP} | clusterroles",
 }
 BINDINGS: dict[str, tuple[tuple[str, str], ...]] = {

@@ -1,0 +1,1 @@
+"""Expansion: claims that ask for more than they have."""

@@ -1,0 +1,1 @@
+"""The PersistentVolume binder: which claim has which volume, and what becomes of a volume without its claim."""
