@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 from wherry.api.discovery import Discovery
 from wherry.apimachinery.http import Request, Response, UserInfo
+from wherry.apiserver.admission.certificates import certificate_plugins
 from wherry.apiserver.admission.chain import DISABLED, default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
@@ -27,6 +28,7 @@ from wherry.apiserver.endpoints.subresources import Binding, Finalize, ObjectVie
 from wherry.apiserver.endpoints.token import TokenRequest
 from wherry.apiserver.metrics.api import NodeMetrics, PodMetrics
 from wherry.apiserver.metrics.summaries import Summaries
+from wherry.apiserver.registry.certificates import CertificateRequests
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 
@@ -52,13 +54,18 @@ def install(server: APIServer, options: Options) -> RBAC:
         cacher = server.store(RBAC_GROUP, kind).cacher
         cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
     server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher), rbac]
-    server.use([*default_plugins(server, options.disabled_admission), RBACEscalation(rbac, server.authorizers)])
+    server.use([
+        *default_plugins(server, options.disabled_admission),
+        *certificate_plugins(server.authorizers, options.disabled_admission),
+        RBACEscalation(rbac, server.authorizers),
+    ])
     _subresources(server, options)
     _virtuals(server, rbac, tokens)
     _metrics(server, options)
     _paths(server, options)
     services = [decode_json(c.value) for c in server.cached_list("", "services")]
     server.store("", "services").hooks.append(ServiceAllocator(options.service_range, services, options.node_port_free))
+    server.store("certificates.k8s.io", "certificatesigningrequests").hooks.append(CertificateRequests())
     return rbac
 
 

@@ -36,6 +36,7 @@ class ControlPlane:
         self.config, self.pki, self.clock = config, pki, clock
         self.storage: SQLiteStorage | None = None
         self.server: APIServer | None = None
+        self.signer = Signer(pki.signing_key())  # of service account tokens
         self._edge: Edge | None = None
         self._nodes: dict[str, Handler] = {}  # by node: its kubelet's own HTTP API, in-process
         ours = pki.kubelet_client
@@ -64,8 +65,7 @@ class ControlPlane:
         server = APIServer(BUILTIN, self.storage, self.clock)
         await server.start()
         tokens = {self.pki.token.read_text().strip(): ADMIN}
-        signer = Signer(self.pki.signing_key())
-        install(server, Options(self.config.service_range, signer, tokens, connect=self.connect))
+        install(server, Options(self.config.service_range, self.signer, tokens, connect=self.connect))
         self.server = server
         await bootstrap(self.client(ADMIN, "kube-apiserver"), self.config)
 

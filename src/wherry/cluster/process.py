@@ -65,7 +65,9 @@ class Cluster:
                 waits: list[Awaitable[object]] = []
                 if config.fidelity != "api":
                     self._notify(step="controllers", text="controllers and scheduler")
-                options = Options(root_ca=pki.ca.certificate.read_text())
+                options = Options(
+                    root_ca=pki.ca.certificate.read_text(), ca_key=pki.ca.key.read_text(), sign_token=plane.signer.sign,
+                )
                 manager = ControllerManager(plane.client_for, clock, options)
                 tasks.append(group.create_task(manager.run(), name="controllers"))
                 if config.fidelity != "api":

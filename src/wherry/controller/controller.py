@@ -37,6 +37,8 @@ class Options:
     """What differs between clusters.  Seconds, where not said otherwise."""
 
     root_ca: str = ""  # PEM: what Pods trust
+    ca_key: str = field(default="", repr=False)  # PEM: the key of root_ca; without, no certificate is issued
+    sign_token: Callable[[dict[str, Any]], str] | None = field(default=None, repr=False)  # claims -> a service account's token
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0

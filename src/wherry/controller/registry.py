@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.controller.certificates.controller import CSRApprovingController, CSRCleanerController, CSRSigningController
 from wherry.controller.controller import Controller
 from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.daemonset.controller import DaemonSetController
@@ -44,6 +45,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     JobController,
     CronJobController,
     TTLAfterFinishedController,
+    CSRSigningController,
+    CSRApprovingController,
+    CSRCleanerController,
     DisruptionController,
     PersistentVolumeController,
     PVCProtectionController,

@@ -117,6 +117,13 @@ create,delete,get,{CHANGE} | storage.k8s.io | csinodes
 {READ} | storage.k8s.io | csidrivers,volumeattachments
 {READ} | node.k8s.io | runtimeclasses""",
 }
+_SIGNERS = ("kube-apiserver-client", "kube-apiserver-client-kubelet", "kubelet-serving", "legacy-unknown")
+ROLES.update({
+    **{f"system:certificates.k8s.io:{each}-approver": f"approve | certificates.k8s.io | signers | kubernetes.io/{each}"
+       for each in _SIGNERS},
+    **{f"system:certificates.k8s.io:certificatesigningrequests:{each}":
+       f"create | certificates.k8s.io | certificatesigningrequests/{each}" for each in ("nodeclient", "selfnodeclient")},
+})
 _OWN_PODS = f"create,delete,{CHANGE},{READ} | core | pods\n{CHANGE} | core | pods/status,pods/finalizers"
 
 
@@ -188,6 +195,13 @@ get,{CHANGE} | * | */scale
 {READ} | core | pods
 {CHANGE} | core | pods/finalizers
 create,{READ} | core | persistentvolumeclaims
+{EVENTS}""",
+    "certificate-controller": f"""
+delete,{READ} | certificates.k8s.io | certificatesigningrequests
+{CHANGE} | certificates.k8s.io | certificatesigningrequests/approval,certificatesigningrequests/status
+approve | certificates.k8s.io | signers | kubernetes.io/kube-apiserver-client-kubelet
+sign | certificates.k8s.io | signers | {",".join(f"kubernetes.io/{each}" for each in _SIGNERS)}
+create | authorization.k8s.io | subjectaccessreviews
 {EVENTS}""",
     "clusterrole-aggregation-controller": f"escalate,{READ},{CHANGE} | {GROUP} | clusterroles",
 }
