@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from wherry.api.types.core_v1 import Container, ContainerStatus, Pod, PodCondition, ResourceRequirements
+from wherry.api.types.core_v1 import Container, ContainerStatus, EphemeralContainer, Pod, PodCondition, ResourceRequirements
 from wherry.apimachinery.quantity import ZERO, Quantity, parse
 
 Amounts = dict[str, Quantity]
@@ -51,8 +51,8 @@ def is_active(pod: Pod) -> bool:
     return not is_terminal(pod) and not is_terminating(pod)
 
 
-def is_sidecar(container: Container) -> bool:
-    """An init container that runs on beside the others."""
+def is_sidecar(container: Container | EphemeralContainer) -> bool:
+    """An init container that runs on beside the others (KEP-753).  Ask only of init containers."""
     return container.restart_policy == "Always"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
+from wherry.kubelet.machine import Machine
 from wherry.kubelet.podutil import all_containers, is_terminal, pod_totals
 
 
@@ -24,12 +25,13 @@ class Rejection:
 
 
 def admit(
-    pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], operating_system: str,
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], machine: Machine,
 ) -> Rejection | None:
     """None when `pod` may run beside `others`."""
     return (
         _unsupported(pod)
-        or _operating_system(pod, operating_system)
+        or _security_modules(pod, machine)
+        or _operating_system(pod, machine.operating_system)
         or _resources(pod, [each for each in others if not is_terminal(each.status.phase)], capacity)
     )
 
@@ -51,6 +53,17 @@ def _unsupported(pod: core_v1.Pod) -> Rejection | None:
             if rule.action != "Restart":
                 message = f'restart rule action "{rule.action}" of container {container.name} is not supported'
                 return Rejection("RestartRuleNotSupported", message)
+    return None
+
+
+def _security_modules(pod: core_v1.Pod, machine: Machine) -> Rejection | None:
+    """AppArmor in upstream's words.  SELinux labels mean nothing where it is off, as with upstream's runtimes."""
+    contexts = [each for each in (pod.spec.security_context, *(c.security_context for c in all_containers(pod))) if each is not None]
+    if any(each.app_armor_profile is not None and each.app_armor_profile.type != "Unconfined" for each in contexts):
+        why = "profiles are not supported" if machine.apparmor else "AppArmor is not enabled on the host"
+        return Rejection("AppArmor", f"Cannot enforce AppArmor: {why}")
+    if machine.selinux and any(each.se_linux_options is not None for each in contexts):
+        return Rejection("SELinuxNotSupported", "seLinuxOptions are not supported on a host where SELinux is enabled")
     return None
 
 

@@ -23,6 +23,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Killer
 from wherry.kubelet.container.kuberuntime import KubeRuntime
 from wherry.kubelet.events import Events
+from wherry.kubelet.eviction.manager import EvictionManager, read_node
 from wherry.kubelet.image_manager import ImageManager
 from wherry.kubelet.log_rotation import LogRotator
 from wherry.kubelet.machine import Machine, read_machine
@@ -80,10 +81,11 @@ class Kubelet:
         self.probes = ProbeManager(Prober(runtime, self.events), clock, self._view, self._probe_changed)
         self.config_maps = ObjectManager(self._informers, core_v1.ConfigMap, config_map_references, self._kick)
         self.secrets = ObjectManager(self._informers, core_v1.Secret, secret_references, self._kick)
-        self.node = NodeReporter(config, client, runtime, clock, self.machine, self.events)
+        self.node = NodeReporter(config, client, runtime, clock, self.machine, self.events, pressures=lambda: self.eviction.pressures)
         self.tokens = TokenManager(client, clock)
         self.volumes = VolumeManager(self._volume_context(mounter or _mounter()), self.events, clock)
         self.kuberuntime = self._make_kuberuntime()
+        self.eviction = self._make_eviction()
         if node_usage is None and machine is None and sys.platform == "linux":
             node_usage = read_usage
         self.node_usage = node_usage
@@ -110,6 +112,13 @@ class Kubelet:
             get_config_map=self.config_maps.get, get_secret=self.secrets.get, services=self._all_services,
             allocatable=self.node.capacity, memory_capacity=self.machine.memory,
             liveness=self.probes.results["Liveness"], startup=self.probes.results["Startup"], on_sandbox=self.statuses.sandbox_ready,
+        )
+
+    def _make_eviction(self) -> EvictionManager:
+        return EvictionManager(
+            clock=self.clock, runtime=self.runtime, events=self.events, offload=self.config.offload,
+            observe=lambda: read_node(self.config.root_dir), pods=self.pods, state=self.cache.get,
+            volumes=self.volumes.paths, end=self._evict, told=self.node.hurry,
         )
 
     def _all_services(self) -> Iterable[core_v1.Service]:
@@ -146,6 +155,7 @@ class Kubelet:
                 await self._remove_orphans()
                 if self.node_usage is not None:  # a simulated node is measured when someone asks
                     self._spawn(group, self.server.stats.run(), "stats")
+                    self._spawn(group, self.eviction.run(), "eviction")
         finally:
             await self.workers.close()
             await self.probes.close()
@@ -172,7 +182,7 @@ class Kubelet:
         uid = pod.metadata.uid
         if is_terminal(pod.status.phase) or pod.metadata.deletion_timestamp or self.cache.get(uid).sandboxes:
             return True
-        refused = admit(pod, others, self.node.capacity(), self.machine.operating_system)
+        refused = admit(pod, others, self.node.capacity(), self.machine)
         if refused is not None:
             self._rejected.add(uid)
             self.statuses.reject(pod, refused.reason, refused.message)
@@ -233,6 +243,11 @@ class Kubelet:
     def _waiter(self, uid: str) -> Waiter:
         """Waits for a while, or until something that the Pod uses changed."""
         return change_waiter(self.clock, self.change_of(uid))
+
+    def _evict(self, uid: str, reason: str, message: str) -> None:
+        if self._sync is not None and self.workers is not None:
+            self._sync.end(uid, reason, message)
+            self.workers.kill(uid, grace=0.0)
 
     def _view(self, uid: str) -> PodView | None:
         pod, status = self._by_uid.get(uid), self.statuses.peek(uid)

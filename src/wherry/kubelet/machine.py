@@ -24,6 +24,8 @@ class Machine:
     architecture: str = "amd64"
     operating_system: str = "linux"
     hugepages: dict[str, int] = field(default_factory=dict)  # page size ("2Mi") -> bytes
+    selinux: bool = False  # whether the kernel enforces labels
+    apparmor: bool = False
 
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
@@ -72,5 +74,6 @@ def read_machine(root_dir: Path) -> Machine:
         machine_id=_text("/etc/machine-id"), system_uuid=_text("/sys/class/dmi/id/product_uuid"),
         boot_id=_text("/proc/sys/kernel/random/boot_id"), kernel=platform.release(), os_image=os_name(_text("/etc/os-release")),
         architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()), operating_system=platform.system().lower(),
-        hugepages=hugepages,
+        hugepages=hugepages, selinux=Path("/sys/fs/selinux/enforce").exists(),
+        apparmor=_text("/sys/module/apparmor/parameters/enabled") == "Y",
     )

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -20,20 +22,28 @@ from wherry.kubelet.events import Events
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.status.conditions import Json
 from wherry.runtime.interface import Image, Runtime, RuntimeFault
-from wherry.util.clock import Clock, rfc3339, rfc3339_micro
+from wherry.util.clock import Clock, rfc3339, rfc3339_micro, wait_until
 
 log = logging.getLogger(__name__)
 
 _MAX_IMAGES = 50
 _LEASE_NAMESPACE = "kube-node-lease"
-_CONDITIONS = (
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-)
-
-_FIRST_WORDS = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID")
+# type -> (reason, message, event) while all is well, and the same under pressure.  Upstream has no threshold for PIDs.
+_PRESSURES = {
+    "MemoryPressure": (
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available", "NodeHasSufficientMemory"),
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available", "NodeHasInsufficientMemory"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure", "NodeHasNoDiskPressure"),
+        ("KubeletHasDiskPressure", "kubelet has disk pressure", "NodeHasDiskPressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available", "NodeHasSufficientPID"),
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available", "NodeHasInsufficientPID"),
+    ),
+}
+Pressures = Callable[[], Collection[str]]  # the types of the pressures there are
 
 
 def node_labels(config: KubeletConfig, machine: Machine) -> dict[str, str]:
@@ -59,13 +69,13 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     return dict(sorted(figures.items()))
 
 
-def make_conditions(old: Sequence[core_v1.NodeCondition], now: str, fault: str) -> list[Json]:
+def make_conditions(old: Sequence[core_v1.NodeCondition], now: str, fault: str, pressures: Collection[str] = ()) -> list[Json]:
     """The node's conditions.  `fault` says why the runtime does not answer; empty when it does."""
     before = {each.type: each for each in old}
+    found = [(kind, str(kind in pressures), *words[kind in pressures][:2]) for kind, words in _PRESSURES.items()]
+    ready = ("False", "KubeletNotReady", fault) if fault else ("True", "KubeletReady", "kubelet is posting ready status")
     made = []
-    for kind, status, reason, message in _CONDITIONS:
-        if kind == "Ready" and fault:
-            status, reason, message = "False", "KubeletNotReady", fault
+    for kind, status, reason, message in [*found, ("Ready", *ready)]:
         was = before.get(kind)
         same = was is not None and was.status == status and was.last_transition_time
         made.append({
@@ -84,7 +94,7 @@ def image_list(images: Sequence[Image]) -> list[Json]:
 
 def make_status(
     config: KubeletConfig, machine: Machine, old: core_v1.NodeStatus, now: str, *, runtime: tuple[str, str], images: Sequence[Image],
-    fault: str = "",
+    fault: str = "", pressures: Collection[str] = (),
 ) -> Json:
     """The whole status of the node."""
     figures = capacity(config, machine)
@@ -92,7 +102,7 @@ def make_status(
         "addresses": [{"type": "InternalIP", "address": config.node_ip}, {"type": "Hostname", "address": config.node_name}],
         "capacity": figures,
         "allocatable": figures,
-        "conditions": make_conditions(old.conditions, now, fault),
+        "conditions": make_conditions(old.conditions, now, fault, pressures),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
         "nodeInfo": {
             "machineID": machine.machine_id, "systemUUID": machine.system_uuid, "bootID": machine.boot_id,
@@ -115,9 +125,10 @@ class NodeReporter:
 
     def __init__(
         self, config: KubeletConfig, client: Client, runtime: Runtime, clock: Clock, machine: Machine, events: Events,
-        fault: Callable[[], str] = lambda: "",
+        fault: Callable[[], str] = lambda: "", pressures: Pressures = tuple,
     ) -> None:
         self._config, self._client, self._runtime, self._clock = config, client, runtime, clock
+        self._pressures, self._hurry = pressures, asyncio.Event()
         self._machine, self._events, self._fault = machine, events, fault
         self._sent: Json | None = None
         self._sent_at = 0.0
@@ -173,6 +184,7 @@ class NodeReporter:
             fault = fault or f"container runtime is down: {error}"
         return make_status(
             self._config, self._machine, old, rfc3339(self._clock.time()), runtime=self._version, images=images, fault=fault,
+            pressures=self._pressures(),
         )
 
     async def _report(self, node: core_v1.Node, *, force: bool = False) -> None:
@@ -181,22 +193,31 @@ class NodeReporter:
         changed = self._sent is None or without_heartbeats(status) != without_heartbeats(self._sent)
         if not (force or changed or now - self._sent_at >= self._config.node_status_report_frequency):
             return
-        ready, was = _ready(status), self._sent is not None and _ready(self._sent)
-        first = self._sent is None
+        ready, was = _is(status, "Ready"), self._sent is not None and _is(self._sent, "Ready")
+        before = self._sent
         answer = await self._client.patch(
             core_v1.Node, self._config.node_name, {"status": status}, subresource="status", patch_type="strategic",
         )
         self._sent, self._sent_at, self._uid = status, now, answer.metadata.uid
-        for reason in _FIRST_WORDS if first else ():
-            self._events.node("Normal", reason, f"Node {self._config.node_name} status is now: {reason}")
+        for kind, words in _PRESSURES.items():
+            if before is None or _is(before, kind) != _is(status, kind):
+                reason = words[_is(status, kind)][2]
+                self._events.node("Normal", reason, f"Node {self._config.node_name} status is now: {reason}")
         if ready != was:
             reason = "NodeReady" if ready else "NodeNotReady"
             self._events.node("Normal", reason, f"Node {self._config.node_name} status is now: {reason}")
 
+    def hurry(self) -> None:
+        """Something about the node changed: tell it at once."""
+        self._hurry.set()
+
     async def run_status(self) -> None:
         """Look every ten seconds; tell what changed, and everything every five minutes."""
         while True:
-            await self._clock.sleep(self._config.node_status_update_frequency)
+            with contextlib.suppress(TimeoutError):
+                due = self._clock.monotonic() + self._config.node_status_update_frequency
+                await wait_until(self._clock, due, self._hurry.wait())
+            self._hurry.clear()
             try:
                 await self._report(await self._client.get(core_v1.Node, self._config.node_name))
             except StatusError as error:
@@ -237,5 +258,5 @@ class NodeReporter:
         await self._client.create(coordination_v1.Lease(metadata=meta, spec=lease_spec))
 
 
-def _ready(status: Json) -> bool:
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions", []))
+def _is(status: Json, kind: str) -> bool:
+    return any(each.get("type") == kind and each.get("status") == "True" for each in status.get("conditions", []))

@@ -59,7 +59,7 @@ class PodSync:
     runtime_name: str
     wait_for_change: Callable[[str], Waiter]
     ready: dict[str, frozenset[str]] = field(default_factory=dict)  # uid -> containers that ran at the last round
-    expired: set[str] = field(default_factory=set)  # Pods whose activeDeadlineSeconds is over
+    ended: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # uid -> (phase, reason, message): ours to end
 
     # Running -----------------------------------------------------------------------------------
 
@@ -111,9 +111,9 @@ class PodSync:
         left = self._deadline_in(pod)
         if not terminal and left is not None and left <= 0 and not is_terminal(status["phase"]):
             self.events.pod(pod, "Normal", _DEADLINE[1], _DEADLINE[2])
-            self.expired.add(pod.metadata.uid)
-        if pod.metadata.uid in self.expired:
-            inputs.forced = _DEADLINE
+            self.ended[pod.metadata.uid] = _DEADLINE
+        if pod.metadata.uid in self.ended:
+            inputs.forced = self.ended[pod.metadata.uid]
             status = generate_status(pod, state, old, inputs)
         return status
 
@@ -130,6 +130,10 @@ class PodSync:
         if pod.spec.active_deadline_seconds is None or not started:
             return None
         return float(parse_rfc3339(started) + pod.spec.active_deadline_seconds - self.clock.time())
+
+    def end(self, uid: str, reason: str, message: str) -> None:
+        """The Pod fails at its next round, for this reason.  The first reason stands."""
+        self.ended.setdefault(uid, ("Failed", reason, message))
 
     def _trigger_probes(self, uid: str, state: PodState) -> None:
         """Readiness is asked as soon as a container runs, not at its probe's next period."""
@@ -172,7 +176,7 @@ class PodSync:
         await self.config.offload(_remove_directories, directories)
         self.kuberuntime.forget(uid)
         self.statuses.forget(uid)
-        self.expired.discard(uid)
+        self.ended.pop(uid, None)
 
 
 def _remove_directories(directories: set[str]) -> None:

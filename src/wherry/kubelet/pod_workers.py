@@ -136,10 +136,11 @@ class PodWorkers:
         if worker is not None:
             worker.wake.set()
 
-    def kill(self, uid: str) -> None:
-        """End a Pod that the kubelet itself decided to end."""
+    def kill(self, uid: str, grace: float) -> None:
+        """End a Pod that the kubelet itself decided to end, within `grace` seconds."""
         worker = self._workers.get(uid)
         if worker is not None:
+            worker.grace.shorten(max(_FORCED_GRACE, grace))
             self._terminate(worker)
             worker.wake.set()
 

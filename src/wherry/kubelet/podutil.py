@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from wherry.api.pod import effective_limits, effective_requests
 from wherry.api.types import core_v1
-from wherry.apimachinery import quantity
 
 Container = core_v1.Container | core_v1.EphemeralContainer
 
@@ -18,11 +17,6 @@ def full_name(pod: core_v1.Pod) -> str:
 
 def key(pod: core_v1.Pod) -> str:
     return f"{pod.metadata.namespace}/{pod.metadata.name}"
-
-
-def is_sidecar(container: Container) -> bool:
-    """A restartable init container (KEP-753).  Ask only of init containers."""
-    return container.restart_policy == "Always"
 
 
 def all_containers(pod: core_v1.Pod) -> Iterator[Container]:
@@ -58,67 +52,16 @@ def requests_and_limits(container: Container) -> tuple[dict[str, str], dict[str,
     return {**limits, **container.resources.requests}, limits
 
 
-def qos_class(pod: core_v1.Pod) -> str:
-    """Guaranteed, Burstable or BestEffort.
-    https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
-    """
-    if pod.status.qos_class:
-        return pod.status.qos_class
-    guaranteed, anything = True, False
-    for container in [*pod.spec.init_containers, *pod.spec.containers]:
-        requests, limits = requests_and_limits(container)
-        for resource in ("cpu", "memory"):
-            wanted, limit = requests.get(resource), limits.get(resource)
-            anything = anything or _positive(wanted) or _positive(limit)
-            if not _positive(limit) or wanted is None or quantity.compare(wanted, limit or "0") != 0:
-                guaranteed = False
-    if not anything:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed else "Burstable"
-
-
-def _positive(text: str | None) -> bool:
-    return text is not None and bool(quantity.parse(text))
-
-
 def pod_totals(pod: core_v1.Pod) -> tuple[dict[str, str], dict[str, str]]:
-    """The Pod's requests and limits.
+    """The Pod's requests and limits, those that it has as a whole included.
 
-    The larger of what runs together (containers and sidecars) and of each init container with the
-    sidecars before it.  A resource that some container does not limit has no limit.
+    A resource that some container does not limit has no limit, unless the Pod as a whole limits it.
     """
-    requests = _total(pod, 0)
-    limits = _total(pod, 1)
+    whole = pod.spec.resources.limits if pod.spec.resources is not None else {}
     together = [*pod.spec.containers, *pod.spec.init_containers]
-    return requests, {name: limit for name, limit in limits.items() if all(name in c.resources.limits for c in together)}
-
-
-def _total(pod: core_v1.Pod, which: int) -> dict[str, str]:
-    running: dict[str, quantity.Quantity] = {}
-    highest: dict[str, quantity.Quantity] = {}
-
-    def amounts(container: Container) -> dict[str, quantity.Quantity]:
-        return {name: quantity.parse(text) for name, text in requests_and_limits(container)[which].items()}
-
-    for container in pod.spec.init_containers:
-        mine = amounts(container)
-        if is_sidecar(container):
-            _add(running, mine)
-        else:
-            peak = dict(running)
-            _add(peak, mine)
-            _max(highest, peak)
-    for container in pod.spec.containers:
-        _add(running, amounts(container))
-    _max(highest, running)
-    return {name: str(amount) for name, amount in highest.items()}
-
-
-def _add(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for name, amount in more.items():
-        into[name] = into[name] + amount if name in into else amount
-
-
-def _max(into: dict[str, Any], other: dict[str, Any]) -> None:
-    for name, amount in other.items():
-        into[name] = max(into[name], amount) if name in into else amount
+    requests = {name: str(amount) for name, amount in effective_requests(pod).items()}
+    limits = {
+        name: str(amount) for name, amount in effective_limits(pod).items()
+        if name in whole or all(name in each.resources.limits for each in together)
+    }
+    return requests, limits

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from wherry.api.pod import qos_class
 from wherry.api.types import core_v1
 from wherry.kubelet.backoff import Backoff
 from wherry.kubelet.container.resources import container_resources, oom_score_adj, pod_cgroup
@@ -20,7 +21,7 @@ from wherry.kubelet.expansion import expand
 from wherry.kubelet.fieldpath import FieldPathError, pod_field, resource_field
 from wherry.kubelet.hosts import Resolver, hostname_and_domain, hosts_file, parse_resolv_conf, pod_resolver
 from wherry.kubelet.image_manager import ImageError, parse_reference, pull_policy, registry_auths
-from wherry.kubelet.podutil import pod_totals, qos_class
+from wherry.kubelet.podutil import pod_totals
 from wherry.kubelet.prober.grpc import decode_response, encode_request
 from wherry.kubelet.server.usage import cpu_ns, default_interface, network
 from wherry.kubelet.status.patch import status_patch
@@ -180,10 +181,10 @@ BOTH = {"cpu": "1", "memory": "1Gi"}
 
 @pytest.mark.parametrize(("containers", "qos", "score"), [
     pytest.param([resources()], "BestEffort", 1000, id="nothing"),
-    pytest.param([resources(limits=BOTH)], "Guaranteed", -997, id="limits alone"),
+    pytest.param([resources(BOTH, BOTH)], "Guaranteed", -997, id="as much as allowed"),
     pytest.param([resources(BOTH, {**BOTH, "memory": "2Gi"})], "Burstable", 875, id="less asked than allowed"),
     pytest.param([resources({"cpu": "1"})], "Burstable", 999, id="only CPU"),
-    pytest.param([resources(limits=BOTH), resources()], "Burstable", 875, id="one without"),
+    pytest.param([resources(BOTH, BOTH), resources()], "Burstable", 875, id="one without"),
 ])
 def test_quality_of_service(containers: list[dict[str, Any]], qos: str, score: int) -> None:
     subject = pod({"containers": containers})

@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
 from wherry.kubelet.container.state import GRACE_PERIOD, PodState
 from wherry.kubelet.events import Events
 from wherry.kubelet.lifecycle import HookError, run_hook
-from wherry.kubelet.podutil import Container, find_container, is_sidecar
+from wherry.kubelet.podutil import Container, find_container
 from wherry.runtime.interface import ContainerState, ContainerStatus, Runtime
 from wherry.util.clock import Clock, wait_until
 

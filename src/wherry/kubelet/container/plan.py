@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
 from wherry.kubelet.container.restart import policy_of, should_restart
 from wherry.kubelet.container.state import CONTAINER_HASH, PodState, container_hash, needs_restart_to_resize
-from wherry.kubelet.podutil import Container, is_sidecar, restart_policy
+from wherry.kubelet.podutil import Container, restart_policy
 from wherry.runtime.interface import ContainerState, ContainerStatus, SandboxState
 
 ProbeResult = Callable[[str], str | None]  # container id -> "success" | "failure" | "unknown"; None: not probed

@@ -5,9 +5,10 @@ https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 
 from __future__ import annotations
 
+from wherry.api.pod import qos_class
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
-from wherry.kubelet.podutil import Container, pod_totals, qos_class, requests_and_limits
+from wherry.kubelet.podutil import Container, pod_totals, requests_and_limits
 from wherry.runtime.interface import Resources
 
 CPU_PERIOD = 100_000  # microseconds

@@ -18,7 +18,8 @@ def effective_security(pod: core_v1.Pod, container: Container) -> Security:
     """Merge both contexts.  Raises SecurityError for what is not supported."""
     of_pod = pod.spec.security_context or core_v1.PodSecurityContext()
     own = container.security_context or core_v1.SecurityContext()
-    _refuse_unsupported(of_pod, own)
+    if own.proc_mount not in ("", "Default", "Unmasked"):
+        raise SecurityError(f'unknown procMount "{own.proc_mount}"')
     capabilities = own.capabilities or core_v1.Capabilities()
     privileged = bool(own.privileged)
     groups = [*of_pod.supplemental_groups]
@@ -44,15 +45,6 @@ def _seccomp(profile: core_v1.SeccompProfile | None) -> str:
     if profile is None:
         return "Unconfined"
     return f"Localhost/{profile.localhost_profile}" if profile.type == "Localhost" else profile.type
-
-
-def _refuse_unsupported(of_pod: core_v1.PodSecurityContext, own: core_v1.SecurityContext) -> None:
-    for context in (of_pod, own):
-        profile = context.app_armor_profile
-        if profile is not None and profile.type == "Localhost":
-            raise SecurityError("AppArmor profiles of type Localhost are not supported")
-    if own.proc_mount not in ("", "Default", "Unmasked"):
-        raise SecurityError(f'unknown procMount "{own.proc_mount}"')
 
 
 def verify_run_as_non_root(pod: core_v1.Pod, container: Container, security: Security, image_user: str) -> None:

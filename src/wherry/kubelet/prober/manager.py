@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
-from wherry.kubelet.podutil import Container, is_sidecar
+from wherry.kubelet.podutil import Container
 from wherry.kubelet.prober.probe import Prober
 from wherry.kubelet.prober.results import Result, Results
 from wherry.kubelet.prober.worker import PodView, Worker

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
-from wherry.kubelet.podutil import is_sidecar
 
 Json = dict[str, Any]
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")

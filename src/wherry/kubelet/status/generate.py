@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
 from wherry.kubelet.container.restart import policy_of, should_restart
 from wherry.kubelet.container.state import PodState
-from wherry.kubelet.podutil import Container, is_sidecar, is_terminal, pod_totals, requests_and_limits
+from wherry.kubelet.podutil import Container, is_terminal, pod_totals, requests_and_limits
 from wherry.kubelet.status.conditions import Json, condition, containers_ready, initialized, ready
 from wherry.runtime.interface import ContainerState, ContainerStatus
 from wherry.util.clock import rfc3339
