@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from wherry.cluster.config import ClusterConfig, write_private
-from wherry.cluster.pki import PKI
+from wherry.cluster.pki import PKI, Pair
 
 _SECTIONS = ("clusters", "contexts", "users")
 Document = dict[str, Any]
@@ -18,22 +18,31 @@ Document = dict[str, Any]
 
 def build(config: ClusterConfig, pki: PKI) -> Document:
     """The cluster's kubeconfig; its user has a client certificate and a token (for curl and load generators)."""
+    return _document(config, pki, config.context, {**_shown(pki.admin), "token": pki.token.read_text().strip()})
 
-    def b64(path: Path) -> str:
-        return base64.b64encode(path.read_bytes()).decode()
 
+def _document(config: ClusterConfig, pki: PKI, user: str, credentials: Document) -> Document:
     name = config.context
-    cluster = {"server": f"https://127.0.0.1:{config.port}", "certificate-authority-data": b64(pki.ca.certificate)}
-    user = {
-        "client-certificate-data": b64(pki.admin.certificate), "client-key-data": b64(pki.admin.key),
-        "token": pki.token.read_text().strip(),
-    }
+    cluster = {"server": f"https://127.0.0.1:{config.port}", "certificate-authority-data": _b64(pki.ca.certificate)}
     return {
         "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": name,
         "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": name, "user": user}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "users": [{"name": user, "user": credentials}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": user}}],
     }
+
+
+def _shown(pair: Pair) -> Document:
+    return {"client-certificate-data": _b64(pair.certificate), "client-key-data": _b64(pair.key)}
+
+
+def _b64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def write_component(path: Path, config: ClusterConfig, pki: PKI, user: str, pair: Pair) -> None:
+    """The kubeconfig of a component that runs as a process of its own."""
+    write_private(path, yaml.safe_dump(_document(config, pki, user, _shown(pair)), sort_keys=False).encode())
 
 
 def user_file() -> Path:

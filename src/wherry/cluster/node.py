@@ -1,4 +1,8 @@
-"""The nodes of a cluster: the one real node with its runtime, proxy and DNS, or simulated ones."""
+"""The nodes of a cluster: the one real node with its runtime, proxy and DNS, or simulated ones.
+
+What a node is made of is told here once, for `start_nodes` (all in the API server's process) and for
+`components` (each a process of its own).
+"""
 
 from __future__ import annotations
 
@@ -6,31 +10,38 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError
-from wherry.apimachinery.http import UserInfo
-from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.endpoints.plain import git_version
+from wherry.client import Client
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.controlplane import ADMIN, ControlPlane, node_user
+from wherry.cluster.identities import ADMIN, DNS, PROXY
+from wherry.cluster.identities import node as node_identity
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.kubelet import Kubelet
 from wherry.util.clock import Clock
 
-PROXY, DNS = UserInfo("system:kube-proxy", (AUTHENTICATED,)), UserInfo("system:kube-dns", (AUTHENTICATED,))
+if TYPE_CHECKING:
+    from wherry.cluster.controlplane import ControlPlane
+    from wherry.dns.controller import ZoneController
+    from wherry.dns.server import DNSServer
+    from wherry.proxy.proxier import Proxier
+    from wherry.runtime.embedded.runtime import EmbeddedRuntime
+
 Tasks = list[asyncio.Task[Any]]
 ROLE = "node-role.kubernetes.io/control-plane"
 
 
-async def start_nodes(
-    config: ClusterConfig, plane: ControlPlane, clock: Clock, group: asyncio.TaskGroup, tasks: Tasks, stack: AsyncExitStack
-) -> list[Awaitable[object]]:
-    """Start what the fidelity asks for; the awaitables returned are done when it is ready."""
-    if config.fidelity == "real":
-        return await _real_node(config, plane, clock, group, tasks, stack)
-    return [await _simulated(config, plane, clock, group, tasks, index) for index in range(config.nodes)]
+# -- what a node is made of ------------------------------------------------------------------------
+
+
+def node_names(config: ClusterConfig) -> list[str]:
+    """In the order of the simulated nodes' numbers; the API alone has none."""
+    if config.fidelity == "api":
+        return []
+    return [config.node_name] if config.nodes == 1 else [f"{config.node_name}-{index}" for index in range(config.nodes)]
 
 
 def kubelet_config(config: ClusterConfig, name: str, **more: Any) -> KubeletConfig:
@@ -41,33 +52,54 @@ def kubelet_config(config: ClusterConfig, name: str, **more: Any) -> KubeletConf
     )
 
 
-async def _simulated(
-    config: ClusterConfig, plane: ControlPlane, clock: Clock, group: asyncio.TaskGroup, tasks: Tasks, index: int
-) -> Awaitable[object]:
+def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: Clock, **more: Any) -> Kubelet:
     """A node whose Pods run no containers."""
     from wherry.kubelet.machine import Machine
     from wherry.runtime.fake import FakeRuntime
 
-    name = config.node_name if config.nodes == 1 else f"{config.node_name}-{index}"
     pods = list(IPv4Network(config.pod_range).subnets(new_prefix=24))
-    runtime = FakeRuntime(clock, pod_cidr=str(pods[index % len(pods)]), name="wherry-sim")
+    pod_cidr = str(pods[node_names(config).index(name) % len(pods)])
+    runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
-    client = plane.client(node_user(name), "kubelet")
-    kubelet = Kubelet(kubelet_config(config, name), client, runtime, clock, machine=machine)
-    plane.add_kubelet(name, kubelet)
-    tasks.append(group.create_task(kubelet.run(), name=f"kubelet {name}"))
-    return node_ready(plane, name, clock)
+    return Kubelet(kubelet_config(config, name, **more), client, runtime, clock, machine=machine)
 
 
-async def node_ready(plane: ControlPlane, name: str, clock: Clock) -> None:
-    """Until the Node says that it is Ready."""
-    client = plane.client(node_user(name), "wherry")
+def real_kubelet(config: ClusterConfig, runtime: EmbeddedRuntime, client: Client, clock: Clock, **more: Any) -> Kubelet:
+    """This machine as a node."""
+    from wherry.cluster.host import runtime_config
+
+    settings = kubelet_config(
+        config, config.node_name, node_ip=config.bridge_address, cluster_dns=(config.dns_service_ip,),
+        cgroup_root=runtime_config(config).cgroup, **more,
+    )
+    return Kubelet(settings, client, runtime, clock)
+
+
+def proxier(config: ClusterConfig, client: Client, clock: Clock) -> Proxier:
+    from wherry.cluster.host import runtime_config
+    from wherry.proxy.proxier import Proxier
+
+    links = runtime_config(config).links
+    return Proxier(client, clock, cluster=config.name, bridge=links, pod_range=config.pod_range, node=config.node_name)
+
+
+def dns(config: ClusterConfig, client: Client, clock: Clock) -> tuple[DNSServer, ZoneController]:
+    """The server, to be told where to listen, and what fills its zone."""
+    from wherry.dns.controller import ZoneController
+    from wherry.dns.responder import Responder
+    from wherry.dns.server import DNSServer, Forwarder, host_resolvers
+
+    responder = Responder(config.domain, Forwarder(host_resolvers()), config.pod_range)
+    return DNSServer(responder), ZoneController(client, clock, responder, config.domain)
+
+
+async def node_ready(admin: Client, name: str, clock: Clock) -> None:
+    """Until the Node says that it is Ready; then it gets its role, which a node may not give itself."""
     while True:
         try:
-            node = await client.get(core_v1.Node, name)
+            node = await admin.get(core_v1.Node, name)
             if any(c.type == "Ready" and c.status == "True" for c in node.status.conditions):
-                if ROLE not in node.metadata.labels:  # a node may not give itself a role
-                    admin = plane.client(ADMIN, "wherry")
+                if ROLE not in node.metadata.labels:
                     await admin.patch(core_v1.Node, name, {"metadata": {"labels": {ROLE: ""}}})
                 return
         except StatusError as error:
@@ -76,39 +108,44 @@ async def node_ready(plane: ControlPlane, name: str, clock: Clock) -> None:
         await clock.sleep(0.01)
 
 
+# -- all of it in the API server's process ---------------------------------------------------------
+
+
+async def start_nodes(
+    config: ClusterConfig, plane: ControlPlane, clock: Clock, group: asyncio.TaskGroup, tasks: Tasks, stack: AsyncExitStack
+) -> list[Awaitable[object]]:
+    """Start what the fidelity asks for; the awaitables returned are done when it is ready."""
+    admin = plane.client(ADMIN.user, "wherry")
+    ready: list[Awaitable[object]] = [node_ready(admin, name, clock) for name in node_names(config)]
+    if config.fidelity == "real":
+        return ready + await _real_node(config, plane, clock, group, tasks, stack)
+    for name in node_names(config):
+        kubelet = simulated_kubelet(config, name, plane.client(node_identity(name).user, "kubelet"), clock)
+        plane.add_kubelet(name, kubelet)
+        tasks.append(group.create_task(kubelet.run(), name=f"kubelet {name}"))
+    return ready
+
+
 async def _real_node(
     config: ClusterConfig, plane: ControlPlane, clock: Clock, group: asyncio.TaskGroup, tasks: Tasks, stack: AsyncExitStack
 ) -> list[Awaitable[object]]:
     from wherry.cluster import images
     from wherry.cluster.host import runtime_config
-    from wherry.dns.controller import ZoneController
-    from wherry.dns.responder import Responder
-    from wherry.dns.server import DNSServer, Forwarder, host_resolvers
-    from wherry.proxy.proxier import Proxier
     from wherry.runtime.embedded.runtime import EmbeddedRuntime
 
-    settings = runtime_config(config)
-    runtime = EmbeddedRuntime(settings, clock)
+    runtime = EmbeddedRuntime(runtime_config(config), clock)
     await runtime.start()
     stack.push_async_callback(runtime.close)
     await plane.listen([config.bridge_address])
     assert plane.server is not None
     plane.server.paths[images.PATH] = images.handler(runtime)
-    responder = Responder(config.domain, Forwarder(host_resolvers()), config.pod_range)
-    dns = DNSServer(responder)
-    await dns.listen(config.bridge_address)
-    stack.push_async_callback(dns.close)
-    zone = ZoneController(plane.client(DNS, "kube-dns"), clock, responder, config.domain)
-    proxier = Proxier(
-        plane.client(PROXY, "kube-proxy"), clock, cluster=config.name, bridge=settings.links, pod_range=config.pod_range,
-        node=config.node_name,
-    )
+    server, zone = dns(config, plane.client(DNS.user, "kube-dns"), clock)
+    await server.listen(config.bridge_address)
+    stack.push_async_callback(server.close)
+    proxy = proxier(config, plane.client(PROXY.user, "kube-proxy"), clock)
     name = config.node_name
-    settings_of_kubelet = kubelet_config(
-        config, name, node_ip=config.bridge_address, cluster_dns=(config.dns_service_ip,), cgroup_root=settings.cgroup,
-    )
-    kubelet = Kubelet(settings_of_kubelet, plane.client(node_user(name), "kubelet"), runtime, clock)
+    kubelet = real_kubelet(config, runtime, plane.client(node_identity(name).user, "kubelet"), clock)
     plane.add_kubelet(name, kubelet)
-    for run, what in ((zone.run, "dns"), (proxier.run, "proxy"), (kubelet.run, "kubelet")):
+    for run, what in ((zone.run, "dns"), (proxy.run, "proxy"), (kubelet.run, "kubelet")):
         tasks.append(group.create_task(run(), name=what))
-    return [node_ready(plane, name, clock), zone.synced.wait(), proxier.synced.wait()]
+    return [zone.synced.wait(), proxy.synced.wait()]
