@@ -84,13 +84,14 @@ def look(kubectl: Kubectl) -> None:
     print("  " + fetch("http://localhost:30080/").strip())
 
 
-def main() -> int:
+def run(name: str = "default", data_dir: str = "") -> int:
     """The whole of `./run`."""
     begun = time.monotonic()
-    say("wherry up")
-    if code := wherry(["up"]):
+    which = "" if name == "default" else f" --name {name}"
+    say(f"wherry up{which}")
+    if code := wherry(["up", "--name", name, *(["--data-dir", data_dir] if data_dir else [])]):
         return code
-    config = load("default")
+    config = load(name, data_dir)
     assert config is not None
     ensure_image(config)
     if shutil.which("kubectl") is None:
@@ -104,12 +105,12 @@ def main() -> int:
     say(f"Done in {time.monotonic() - begun:.1f} s.  Go on with:")
     for line in (
         "kubectl get nodes,pods,services -o wide", "kubectl logs deployment/web", "kubectl scale deployment/web --replicas=10",
-        "kubectl exec -it deployment/web -- sh", "kubectl port-forward service/web 8080:80", ".venv/bin/wherry status",
-        ".venv/bin/wherry down      # everything stops and the host is as it was; `wherry up` brings it back",
+        "kubectl exec -it deployment/web -- sh", "kubectl port-forward service/web 8080:80", f".venv/bin/wherry status{which}",
+        f".venv/bin/wherry down{which}      # everything stops and the host is as it was; `wherry up{which}` brings it back",
     ):
         print(f"    {line}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -6,9 +6,11 @@ Everything made on the host is named after the cluster and stands under two fold
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
+import signal
 import socket
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,10 +23,17 @@ FIDELITIES = ("real", "sim", "api")
 POD_RANGES = [f"10.{n}.0.0/16" for n in (244, 245, 246, 247, 200, 201, 202, 203)]
 SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, 110, 111, 112, 113)]
 DEFAULT_PORT = 6443
+TERMINATED = 128 + signal.SIGTERM  # the exit code of a process whose start was broken off
+# What may be found in the folder of a cluster that an `up` began to make.
+_CONTENTS = {"config.json", "pki", "store", "runtime", "kubelet", "logs", "admin.kubeconfig", "lost+found"}
 
 
 class ConfigError(Exception):
     """A setting that cannot be; the text says what to do."""
+
+
+class BrokenConfig(ConfigError):
+    """`config.json` cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,11 @@ class ClusterConfig:
     def kubeconfig(self) -> Path:
         return self.data / "admin.kubeconfig"
 
+    @property
+    def ready_file(self) -> Path:
+        """There once the process is ready, whoever waits for that."""
+        return self.run / "ready"
+
     def save(self) -> None:
         """Write `config.json`, whole or not at all."""
         shown = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
@@ -111,42 +125,93 @@ def folders(name: str, data_dir: str = "") -> tuple[Path, Path]:
     return (Path(data_dir).absolute() if data_dir else data / name), run / name
 
 
+def pointer(name: str) -> Path:
+    """The file that says where a cluster with its own --data-dir is, so that `--name` alone finds it."""
+    data, _ = folders(name)
+    return data.with_name(f"{name}.data")
+
+
+def _home(name: str) -> Path:
+    """Where a cluster of that name is, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        data = Path(pointer(name).read_text().strip())
+        if (data / "config.json").exists():
+            return data
+    return folders(name)[0]
+
+
 def load(name: str, data_dir: str = "") -> ClusterConfig | None:
-    """The settings of a cluster that was made before, or None."""
-    data, _ = folders(name, data_dir)
-    pointer = folders(name)[1].parent / f"{name}.data"  # where a cluster with its own --data-dir is
-    if not data_dir and pointer.exists():
-        data = Path(pointer.read_text().strip())
-    file = data / "config.json"
-    if not file.exists():
+    """The settings of a cluster that was made before, or None.
+    Raises ConfigError when they cannot be read, or when `data_dir` belongs to another cluster."""
+    home = _home(name)
+    data = Path(data_dir).absolute() if data_dir else home
+    if data != home and (home / "config.json").exists():
+        raise ConfigError(
+            f"cluster {name!r} has its data in {home}, not in {data}: leave --data-dir away, choose another --name, "
+            f"or `wherry reset --name {name}` first"
+        )
+    if not (data / "config.json").exists():
         return None
-    raw: dict[str, Any] = msgspec.json.decode(file.read_bytes())
-    raw["data"], raw["run"] = Path(raw["data"]), Path(raw["run"])
-    return ClusterConfig(**raw)
+    config = _read(data / "config.json", name)
+    if config.name != name:
+        raise ConfigError(f"{data} holds the data of cluster {config.name!r}: choose another --data-dir, or use --name {config.name}")
+    return replace(config, data=data, run=folders(name)[1])
+
+
+def _read(file: Path, name: str) -> ClusterConfig:
+    try:
+        raw: dict[str, Any] = msgspec.json.decode(file.read_bytes())
+        raw["data"], raw["run"] = Path(raw["data"]), Path(raw["run"])
+        config = ClusterConfig(**raw)
+        ipaddress.IPv4Network(config.pod_range), ipaddress.IPv4Network(config.service_range)
+    except (msgspec.MsgspecError, TypeError, KeyError, ValueError) as error:
+        raise BrokenConfig(
+            f"{file} is broken ({error}): put back a good copy, or forget the cluster and its objects with `wherry reset --name {name}`"
+        ) from None
+    return config
+
+
+def stand_in(name: str, data_dir: str = "") -> ClusterConfig:
+    """For a cluster whose settings cannot be read any more: enough to find what it made on the host."""
+    data = Path(data_dir).absolute() if data_dir else _home(name)
+    return ClusterConfig(name, "real" if os.geteuid() == 0 else "sim", data, folders(name)[1], DEFAULT_PORT)
 
 
 def choose(name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0) -> ClusterConfig:
     """The settings for `up`: what an earlier `up` chose, else free ranges and a free port.  Raises ConfigError."""
     check_name(name)
     known = load(name, data_dir)
-    if known is not None:
-        if fidelity and fidelity != known.fidelity:
-            raise ConfigError(
-                f"cluster {name!r} was made with --fidelity {known.fidelity}; `wherry reset --name {name}` first, or choose another --name"
-            )
-        return replace(known, port=port or known.port, nodes=nodes or known.nodes)
-    fidelity = fidelity or "real"
+    if fidelity and known is not None and fidelity != known.fidelity:
+        raise ConfigError(
+            f"cluster {name!r} was made with --fidelity {known.fidelity}; `wherry reset --name {name}` first, or choose another --name"
+        )
+    fidelity = known.fidelity if known is not None else fidelity or "real"
     if fidelity not in FIDELITIES:
         raise ConfigError(f"--fidelity {fidelity!r}: one of {', '.join(FIDELITIES)}")
     if nodes < 0 or (nodes > 1 and fidelity != "sim"):
-        raise ConfigError("--nodes: more than one node needs --fidelity sim")
+        raise ConfigError(f"--nodes {nodes}: more than one node needs --fidelity sim")
+    if known is not None:
+        return replace(known, port=port or known.port, nodes=nodes or known.nodes)
     data, run = folders(name, data_dir)
+    _check_free(data)
     taken = _taken_ranges(name)
     pods = next((r for r in POD_RANGES if not _overlaps(r, taken)), None)
     services = next((r for r in SERVICE_RANGES if not _overlaps(r, taken)), None)
     if pods is None or services is None:
         raise ConfigError("no free address range for Pods and Services: all of those that wherry tries are routed on this host")
     return ClusterConfig(name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services)
+
+
+def _check_free(data: Path) -> None:
+    """`reset` deletes a cluster's folder, so nothing of anyone else's may be in it.  Raises ConfigError."""
+    try:
+        strange = {path.name for path in data.iterdir()} - _CONTENTS
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise ConfigError(f"{data} is no directory: choose another --data-dir") from None
+    if strange := {name for name in strange if not name.startswith(".config.json.")}:
+        raise ConfigError(f"{data} holds other things ({', '.join(sorted(strange)[:3])}): choose an empty --data-dir")
 
 
 def _overlaps(candidate: str, taken: list[ipaddress.IPv4Network]) -> bool:
@@ -172,9 +237,13 @@ def _taken_ranges(name: str) -> list[ipaddress.IPv4Network]:
 def others(name: str) -> list[ClusterConfig]:
     """The other clusters on this host."""
     parent = folders(name)[0].parent
-    pointers = folders(name)[1].parent.glob("*.data")
-    names = {p.parent.name for p in parent.glob("*/config.json")} | {p.stem for p in pointers}
-    return [config for each in sorted(names - {name}) if NAME.fullmatch(each) and (config := load(each)) is not None]
+    names = {p.parent.name for p in parent.glob("*/config.json")} | {p.stem for p in parent.glob("*.data")}
+    found = []
+    for each in sorted(names - {name}):
+        with contextlib.suppress(ConfigError):  # a broken one speaks for itself when it is asked for
+            if NAME.fullmatch(each) and (config := load(each)) is not None:
+                found.append(config)
+    return found
 
 
 def _free_port() -> int:

@@ -6,10 +6,6 @@ The process has a path of wherry's own, `/wherry/images`, for administrators; or
 from __future__ import annotations
 
 import asyncio
-import json
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +15,7 @@ import msgspec
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
+from wherry.cluster import admin
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.host import runtime_config
 from wherry.cluster.lifecycle import LifecycleError, running
@@ -124,15 +121,10 @@ def run(config: ClusterConfig, order: Order) -> list[dict[str, Any]]:
         raise LifecycleError(f"cluster {config.name!r} has fidelity {config.fidelity}: its Pods need no images")
     if not running(config):
         return asyncio.run(carry_out(StoreAtRest(config), order))
-    context = ssl.create_default_context(cafile=str(config.pki / "ca.crt"))
-    token = (config.pki / "admin.token").read_text().strip()
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"https://127.0.0.1:{config.port}{PATH}", msgspec.json.encode(order), headers)
     try:
-        with urllib.request.urlopen(request, context=context, timeout=600) as answer:
-            found: list[dict[str, Any]] = json.load(answer)
-            return found
-    except urllib.error.HTTPError as error:
-        raise RuntimeFault(json.load(error).get("message", str(error))) from None
-    except OSError as error:
-        raise LifecycleError(f"the cluster does not answer: {error}") from None
+        found: list[dict[str, Any]] = admin.ask(config, PATH, msgspec.json.encode(order), seconds=600)
+    except admin.Refused as error:
+        raise RuntimeFault(str(error)) from None
+    except admin.NoAnswer as error:
+        raise LifecycleError(str(error)) from None
+    return found

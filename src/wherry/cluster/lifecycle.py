@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import shutil
 import signal
@@ -16,16 +17,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from wherry.cluster import kubeconfig
-from wherry.cluster.config import ClusterConfig, ConfigError, choose, folders, load
+from wherry.cluster import host, kubeconfig
+from wherry.cluster.config import (
+    TERMINATED,
+    BrokenConfig,
+    ClusterConfig,
+    ConfigError,
+    choose,
+    folders,
+    load,
+    pointer,
+    stand_in,
+    write_private,
+)
 from wherry.cluster.pki import PKI
 from wherry.util.clock import RealClock
 
 START_SECONDS, STOP_SECONDS = 90.0, 15.0
+_TAKEN = re.compile(r"bind on address \('([^']*)', (\d+)")  # in asyncio's words
 Progress = Callable[[str], None]
 
 
@@ -33,24 +47,66 @@ class LifecycleError(Exception):
     """What was asked for could not be done; the text says why and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `up` was asked for.  Empty and 0 mean: as it was made, or what suits this host."""
+
+    name: str
+    fidelity: str = ""
+    nodes: int = 0
+    data_dir: str = ""
+    port: int = 0
+    verbose: bool = False
+
+    def choose(self) -> ClusterConfig:
+        """Raises ConfigError."""
+        return choose(self.name, fidelity=self.fidelity, nodes=self.nodes, data_dir=self.data_dir, port=self.port)
+
+
 @contextlib.contextmanager
 def locked(name: str, progress: Progress, *, interrupting: bool = False) -> Iterator[None]:
     """Alone with this cluster.  `interrupting`: an `up` in progress is told to give way (`down`)."""
-    path = folders(name)[1].parent
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / f"{name}.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    path, told = folders(name)[1].parent / f"{name}.lock", False
+    while (file := _try_lock(path)) is None:
+        if not told:
             progress(f"another wherry command works on cluster {name!r}: waiting for it")
-            if interrupting and (config := load(name)) is not None and (pid := running(config)):
-                _signal(pid, signal.SIGTERM)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            told = True
+        if interrupting and (pid := _recorded(folders(name)[1])):
+            _signal(pid, signal.SIGTERM)
+        time.sleep(0.05)
+    with os.fdopen(file):
+        try:
+            yield
+        finally:
+            if not folders(name)[1].exists():  # nothing of it is left on this host
+                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # other clusters have theirs there
+                    path.parent.rmdir()
 
 
-def _pid_file(config: ClusterConfig) -> Path:
-    return config.run / "wherry.pid"
+def _try_lock(path: Path) -> int | None:
+    """The descriptor that holds the lock, or None when someone else has it.
+
+    Whoever ends a cluster removes the file while holding its lock: a lock on a file that is not at `path` any more
+    excludes nobody.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:  # the folder went in this moment
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file), path.stat()):
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(file)
+    return None
+
+
+def _pid_file(run: Path) -> Path:
+    return run / "wherry.pid"
 
 
 def _start_time(pid: int) -> str:
@@ -63,11 +119,19 @@ def _start_time(pid: int) -> str:
 
 def running(config: ClusterConfig) -> int:
     """The id of the cluster's process, or 0."""
+    return _recorded(config.run)
+
+
+def _recorded(run: Path) -> int:
     try:
-        pid, started = _pid_file(config).read_text().split()
+        pid, started = _pid_file(run).read_text().split()
     except (OSError, ValueError):
         return 0
     return int(pid) if started and _start_time(int(pid)) == started and not _zombie(int(pid)) else 0
+
+
+def _record(config: ClusterConfig, pid: int) -> None:
+    _pid_file(config.run).write_text(f"{pid} {_start_time(pid)}\n")
 
 
 def _signal(pid: int, number: int) -> None:
@@ -76,14 +140,13 @@ def _signal(pid: int, number: int) -> None:
 
 
 def prepare(config: ClusterConfig) -> PKI:
-    """Folders, settings, certificates and kubeconfig.  Raises LifecycleError."""
+    """Folders, settings, certificates and kubeconfig.  Raises ConfigError, LifecycleError."""
     try:
         config.data.mkdir(parents=True, exist_ok=True)
         config.run.mkdir(parents=True, exist_ok=True)
         config.save()
-        default = folders(config.name)[0]
-        if config.data != default:
-            (config.run.parent / f"{config.name}.data").write_text(str(config.data))
+        if config.data != folders(config.name)[0]:
+            write_private(pointer(config.name), f"{config.data}\n".encode())
         pki = PKI(config, RealClock())
         pki.ensure()
         kubeconfig.write(config, pki)
@@ -94,52 +157,75 @@ def prepare(config: ClusterConfig) -> PKI:
     return pki
 
 
-def up(
-    name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0, progress: Progress, verbose: bool = False
-) -> tuple[ClusterConfig, bool]:
+def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
     """Bring the cluster up, or find it up.  Returns its settings and whether it was started now.
     Raises ConfigError, LifecycleError."""
-    with locked(name, progress):
-        config = choose(name, fidelity=fidelity, nodes=nodes, data_dir=data_dir, port=port)
-        if running(config):
-            current = load(name, data_dir)
-            if current is not None and (port or nodes) and (config.port, config.nodes) != (current.port, current.nodes):
-                raise ConfigError(f"cluster {name!r} is running with other settings: `wherry down --name {name}` first")
+    with locked(asked.name, progress):
+        config = asked.choose()
+        if pid := running(config):
+            _agree(config, load(asked.name, asked.data_dir))
+            if not config.ready_file.exists():  # whoever began it was killed
+                _await_file(config, pid, progress)
             return config, False
-        check_host(config)
+        host.check(config)
         prepare(config)
-        start(config, progress, verbose=verbose)
+        start(config, progress, verbose=asked.verbose)
         return config, True
 
 
-def check_host(config: ClusterConfig) -> None:
-    """Raises LifecycleError when the host cannot carry this cluster."""
-    if config.fidelity == "real" and os.geteuid() != 0:
-        raise LifecycleError(
-            "real containers need root: run `sudo wherry up`, or take simulated nodes with `wherry up --fidelity sim`"
-        )
+def _agree(config: ClusterConfig, current: ClusterConfig | None) -> None:
+    if current is not None and (config.port, config.nodes) != (current.port, current.nodes):
+        raise ConfigError(f"cluster {config.name!r} is running with other settings: `wherry down --name {config.name}` first")
+
+
+def foreground(asked: Asked, progress: Progress) -> int:
+    """The cluster in this very process until a signal ends it; its exit code.  Raises ConfigError, LifecycleError."""
+    from wherry.cluster import process
+
+    with locked(asked.name, progress):
+        config = asked.choose()
+        if running(config):
+            raise LifecycleError(f"cluster {asked.name!r} runs already: `wherry down --name {asked.name}` first")
+        host.check(config)
+        prepare(config)
+        config.ready_file.unlink(missing_ok=True)
+        _record(config, os.getpid())
+    process.log_to_stderr(verbose=asked.verbose)
+    try:
+        return process.run(config, None)
+    finally:
+        if running(config) == os.getpid():
+            _pid_file(config.run).unlink(missing_ok=True)
 
 
 def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -> None:
     """Start the process and wait until it is ready.  Raises LifecycleError with what it said."""
+    fresh = not (config.run / "runtime").exists()  # nothing of it on this host: a failure leaves nothing, either
     reading, writing = os.pipe()
     log = config.run / "wherry.log"
     command = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.process", config.name, "--notify", str(writing)]
     command += ["--data-dir", str(config.data)] + (["--verbose"] if verbose else [])
+    config.ready_file.unlink(missing_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=(writing,), cwd="/",
         )
     os.close(writing)
-    _pid_file(config).write_text(f"{process.pid} {_start_time(process.pid)}\n")
+    _record(config, process.pid)
+    error = "interrupted"
     try:
         error = _await_ready(reading, progress)
     finally:
         os.close(reading)
+        if error:
+            _end(process.pid)
+            code = process.wait()
+            _pid_file(config.run).unlink(missing_ok=True)
+            if fresh:
+                _clean(config)
+    if error and code in (-signal.SIGTERM, TERMINATED):
+        raise LifecycleError(f"cluster {config.name!r} was told to stop while it started (`wherry down`)")
     if error:
-        _end(process.pid)
-        process.wait()
-        _pid_file(config).unlink(missing_ok=True)
         raise LifecycleError(f"{explain(error, config)}\n(the log is {log})")
 
 
@@ -164,10 +250,30 @@ def _await_ready(fd: int, progress: Progress) -> str:
                 progress(str(told["text"]))
 
 
+def _await_file(config: ClusterConfig, pid: int, progress: Progress) -> None:
+    """Until a process that someone else started is ready.  Raises LifecycleError."""
+    progress("it is starting")
+    deadline = time.monotonic() + START_SECONDS
+    while not config.ready_file.exists():
+        if running(config) != pid or time.monotonic() > deadline:
+            raise LifecycleError(f"cluster {config.name!r} did not come up: {config.run / 'wherry.log'} tells why; try again")
+        time.sleep(0.02)
+
+
 def explain(error: str, config: ClusterConfig) -> str:
     """An error with the command that mends it."""
-    if "EADDRINUSE" in error or "address already in use" in error.lower():
-        return f"port {config.port} is taken by another program: end that, or choose another with `wherry up --port`"
+    if taken := _TAKEN.search(error):
+        address, port = taken.group(1), int(taken.group(2))
+        return host.port_taken(port, address, config)
+    if "StorageLocked" in error:
+        return f"another process uses {config.data / 'store'}: end it, or choose another --data-dir"
+    if "DatabaseError" in error:
+        return (
+            f"{config.data / 'store/objects.sqlite'} is broken ({error}): put back a good copy, or begin anew with "
+            f"`wherry reset --name {config.name}`"
+        )
+    if "StorageFull" in error or "No space left" in error or "disk is full" in error:
+        return f"the disk under {config.data} is full: make space there, then `wherry up` again ({error})"
     return error
 
 
@@ -189,14 +295,21 @@ def _zombie(pid: int) -> bool:
         return True
 
 
+def _settings(name: str, data_dir: str) -> ClusterConfig | None:
+    """Of the cluster that is to end.  One whose settings are broken can be ended as well.  Raises ConfigError."""
+    try:
+        return load(name, data_dir)
+    except BrokenConfig:
+        return stand_in(name, data_dir)
+
+
 def down(name: str, *, data_dir: str = "", progress: Progress) -> bool:
     """End the cluster and leave the host as it was found; objects and images stay.  Returns whether there was one."""
     with locked(name, progress, interrupting=True):
-        config = load(name, data_dir)
-        if config is None:
-            return False
-        _stop(config, progress)
-        return True
+        config = _settings(name, data_dir)
+        if config is not None:
+            _stop(config, progress)
+        return config is not None
 
 
 def _stop(config: ClusterConfig, progress: Progress) -> None:
@@ -204,24 +317,31 @@ def _stop(config: ClusterConfig, progress: Progress) -> None:
         progress("stopping")
         _end(pid)
     if config.fidelity == "real" and os.geteuid() == 0:
-        from wherry.cluster import host
-
         progress("cleaning up")
-        host.clean(config)
+    _clean(config)
     shutil.rmtree(config.run, ignore_errors=True)
+
+
+def _clean(config: ClusterConfig) -> None:
+    if config.fidelity == "real" and os.geteuid() == 0:
+        host.clean(config)
 
 
 def reset(name: str, *, data_dir: str = "", progress: Progress) -> bool:
     """`down`, and forget everything: objects, certificates, images, the kubeconfig's entries."""
     with locked(name, progress, interrupting=True):
-        config = load(name, data_dir)
+        config = _settings(name, data_dir)
         if config is None:
             return False
         _stop(config, progress)
         with contextlib.suppress(ValueError):
             kubeconfig.remove(config)
-        shutil.rmtree(config.data, ignore_errors=True)
-        (config.run.parent / f"{name}.data").unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            config.data.parent.rmdir()
-    return True
+        _forget(config)
+        return True
+
+
+def _forget(config: ClusterConfig) -> None:
+    shutil.rmtree(config.data, ignore_errors=True)
+    pointer(config.name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # other clusters have theirs there
+        folders(config.name)[0].parent.rmdir()

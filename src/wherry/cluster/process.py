@@ -21,7 +21,7 @@ import msgspec
 
 from wherry.apimachinery.http import UserInfo
 from wherry.apiserver.authentication.interface import AUTHENTICATED
-from wherry.cluster.config import ClusterConfig, load
+from wherry.cluster.config import TERMINATED, ClusterConfig, load
 from wherry.cluster.controlplane import ControlPlane
 from wherry.cluster.node import start_nodes
 from wherry.cluster.pki import PKI
@@ -44,6 +44,7 @@ class Cluster:
     def __init__(self, config: ClusterConfig, notify: Notify) -> None:
         self.config = config
         self._notify = notify
+        self.ready = False
         self.clock = RealClock()
         self.lag = LoopLag()
 
@@ -80,14 +81,17 @@ class Cluster:
                         await wait
                 gc.collect()
                 gc.freeze()  # what is alive now stays: the collector need not look at it again
+                self.ready = True
                 self._notify(ready=True)
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
 
 
-def _notifier(fd: int | None) -> Notify:
+def _notifier(config: ClusterConfig, fd: int | None) -> Notify:
     def notify(**fields: object) -> None:
+        if "ready" in fields:
+            config.ready_file.touch()
         if fd is None:
             if "text" in fields:
                 log.info("starting %s", fields["text"])
@@ -99,22 +103,40 @@ def _notifier(fd: int | None) -> Notify:
 
 
 async def main(config: ClusterConfig, notify: Notify) -> None:
-    """Run the cluster until SIGTERM or SIGINT."""
+    """Run the cluster until SIGTERM or SIGINT.  A start is broken off by them: raises CancelledError."""
     stop = asyncio.Event()
+    cluster = Cluster(config, notify)
+    work = asyncio.current_task()
+    assert work is not None
+
+    def told() -> None:
+        if cluster.ready:
+            stop.set()
+        elif not work.cancelling():  # once is enough: what was begun is being taken back
+            work.cancel()
+
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    await Cluster(config, notify).run(stop)
+        loop.add_signal_handler(name, told)
+    await cluster.run(stop)
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
 
 
 def run(config: ClusterConfig, fd: int | None) -> int:
     """The process's whole life; its exit code."""
     import uvloop
 
-    notify = _notifier(fd)
+    notify = _notifier(config, fd)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         uvloop.run(main(config, notify))
+    except asyncio.CancelledError:
+        log.info("told to stop while starting")
+        return TERMINATED
     except BaseException as error:
         causes = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
         log.exception("the cluster's process ends")
@@ -131,8 +153,7 @@ def entry() -> int:
     parser.add_argument("--notify", type=int)
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
-    level = logging.DEBUG if args.verbose else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
+    log_to_stderr(verbose=args.verbose)
     config = load(args.name, args.data_dir)
     if config is None:
         print(f"no cluster {args.name!r} here", file=sys.stderr)
