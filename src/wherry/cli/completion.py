@@ -1,43 +1,53 @@
-"""Shell completion, generated from the parser: subcommands and options."""
+"""Shell completion, generated from the parser: commands, actions and options."""
 
 from __future__ import annotations
 
 import argparse
 
 
-def _tree(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
-    """Subcommand -> its options and actions."""
+def words(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
+    """By command ("" for none, "image import" for an action): what may follow it.  Pure."""
     found: dict[str, list[str]] = {}
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, sub in action.choices.items():
-                words = [o for a in sub._actions for o in a.option_strings if o.startswith("--")]
-                for inner in sub._actions:
-                    if isinstance(inner, argparse._SubParsersAction):
-                        words += list(inner.choices)
-                    elif inner.choices:
-                        words += [str(choice) for choice in inner.choices if choice]
-                found[name] = words
+    _gather(parser, "", found)
     return found
+
+
+def _gather(parser: argparse.ArgumentParser, path: str, found: dict[str, list[str]]) -> None:
+    mine = found.setdefault(path, [])
+    for action in parser._actions:
+        mine += [option for option in action.option_strings if option.startswith("--")]
+        if isinstance(action, argparse._SubParsersAction):
+            mine += list(action.choices)
+            for name, sub in action.choices.items():
+                _gather(sub, f"{path} {name}".strip(), found)
+        elif action.choices:
+            mine += [str(choice) for choice in action.choices]
 
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
     """The text to source: `source <(wherry completion bash)`."""
-    tree = _tree(parser)
-    commands = " ".join(tree)
+    table = words(parser)
     if shell == "fish":
-        lines = [f"complete -c wherry -f -n __fish_use_subcommand -a '{commands}'"]
-        lines += [f"complete -c wherry -f -n '__fish_seen_subcommand_from {name}' -a '{' '.join(words)}'" for name, words in tree.items()]
-        return "\n".join(lines) + "\n"
-    cases = "\n".join(f"    {name}) words='{' '.join(words)}' ;;" for name, words in tree.items())
+        lines = [_fish(path, follow) for path, follow in table.items()]
+        return "complete -c wherry -f\n" + "\n".join(lines) + "\n"
+    cases = "\n".join(f"    '{path}') words='{' '.join(follow)}' ;;" for path, follow in table.items())
+    known = " | ".join(f"'{path}'" for path in table if path)
     body = f"""_wherry() {{
-  local words='{commands}'
-  case "${{COMP_WORDS[1]}}" in
+  local words at='' next word
+  for word in "${{COMP_WORDS[@]:1:$((COMP_CWORD-1))}}"; do
+    next="${{at:+$at }}$word"
+    case "$next" in {known}) at="$next" ;; esac
+  done
+  case "$at" in
 {cases}
   esac
-  [ "$COMP_CWORD" -le 1 ] && words='{commands}'
   COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -o default -F _wherry wherry
 """
     return ("autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else "") + body
+
+
+def _fish(path: str, follow: list[str]) -> str:
+    seen = " ".join(f"; and __fish_seen_subcommand_from {word}" for word in path.split()).removeprefix("; and ")
+    return f"complete -c wherry -n '{seen or '__fish_use_subcommand'}' -a '{' '.join(follow)}'"

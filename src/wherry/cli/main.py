@@ -26,7 +26,7 @@ def _progress(text: str) -> None:
 def _up(args: argparse.Namespace) -> int:
     from wherry.cluster import kubeconfig, lifecycle
 
-    asked = lifecycle.Asked(args.name, args.fidelity, args.nodes, args.data_dir, args.port, args.verbose)
+    asked = lifecycle.Asked(args.name, args.fidelity, args.nodes, args.data_dir, args.port, args.verbose, args.processes)
     if args.foreground:
         return lifecycle.foreground(asked, progress=_progress)
     config, started = lifecycle.up(asked, progress=_progress)
@@ -65,7 +65,7 @@ def _status(args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     from wherry.cli import doctor
 
-    return doctor.show()
+    return doctor.show(args.name, args.data_dir)
 
 
 def _quickstart(args: argparse.Namespace) -> int:
@@ -87,6 +87,12 @@ def _known(args: argparse.Namespace) -> ClusterConfig:
     if config is None:
         raise LifecycleError(f"there is no cluster {args.name!r}: `wherry up --name {args.name}` makes one")
     return config
+
+
+def _component(args: argparse.Namespace) -> int:
+    from wherry.cli import component
+
+    return component.run(args, _known(args))
 
 
 def _image(args: argparse.Namespace) -> int:
@@ -114,7 +120,7 @@ def _completion(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     "up": _up, "down": _down, "reset": _reset, "status": _status, "doctor": _doctor, "quickstart": _quickstart,
-    "kubeconfig": _kubeconfig, "image": _image, "kubectl": _kubectl, "completion": _completion,
+    "kubeconfig": _kubeconfig, "component": _component, "image": _image, "kubectl": _kubectl, "completion": _completion,
 }
 
 
