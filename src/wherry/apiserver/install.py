@@ -53,7 +53,7 @@ def install(server: APIServer, options: Options) -> RBAC:
     for kind in RBAC_KINDS:
         cacher = server.store(RBAC_GROUP, kind).cacher
         cacher.subscribe(cacher.revision, "", rbac.changed, rbac.changed)
-    server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher), rbac]
+    server.authorizers = [NodeAuthorizer(server.store("", "pods").cacher, server.store("", "persistentvolumes").cacher), rbac]
     server.use([
         *default_plugins(server, options.disabled_admission),
         *certificate_plugins(server.authorizers, options.disabled_admission),

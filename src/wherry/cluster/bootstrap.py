@@ -1,5 +1,5 @@
 """What a cluster holds from its first moment: namespaces, the `kubernetes` and `kube-dns` Services, priority
-classes, RBAC's bootstrap policy.  Each `up` makes what is missing and leaves the rest as it is."""
+classes, the default StorageClass, RBAC's bootstrap policy.  Each `up` makes what is missing and leaves the rest as it is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import msgspec
 
 from wherry.api.registry import BUILTIN
 from wherry.api.resource import Object
+from wherry.api.volumes import DEFAULT_CLASS
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.apiserver.authorization.policy import bootstrap_objects
 from wherry.client import Client
 from wherry.client.paths import ResourceInfo
 from wherry.cluster.config import ClusterConfig
+from wherry.kubelet.provisioner.plan import PROVISIONER
 
 log = logging.getLogger(__name__)
 # What an `up` brings up to date: the API may have another port or address than last time.
@@ -37,6 +39,10 @@ def objects(config: ClusterConfig) -> list[Object]:
                description="Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
     ]
     found += bootstrap_objects()
+    found.append(_named(
+        "StorageClass", "storage.k8s.io/v1", "standard", metadata={"annotations": {DEFAULT_CLASS: "true"}}, provisioner=PROVISIONER,
+        reclaimPolicy="Delete", volumeBindingMode="WaitForFirstConsumer", allowVolumeExpansion=True,
+    ))
     labels = {"component": "apiserver", "provider": "kubernetes"}
     found.append(_named(
         "Service", "v1", "kubernetes", "default", metadata={"labels": labels},

@@ -47,6 +47,7 @@ CONTROLLER_MANAGER = _component("controller-manager", "system:kube-controller-ma
 SCHEDULER = _component("scheduler", "system:kube-scheduler")
 PROXY = _component("proxy", "system:kube-proxy")
 DNS = _component("dns", "system:kube-dns")
+PROVISIONER = _component("provisioner", "system:local-provisioner")
 ADMIN = Identity("admin", UserInfo("kubernetes-admin", ("system:masters", AUTHENTICATED)))
 
 

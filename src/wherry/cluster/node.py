@@ -17,7 +17,7 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apiserver.endpoints.plain import git_version
 from wherry.client import Client
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.identities import ADMIN, DNS, PROXY
+from wherry.cluster.identities import ADMIN, DNS, PROVISIONER, PROXY
 from wherry.cluster.identities import node as node_identity
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.kubelet import Kubelet
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wherry.cluster.controlplane import ControlPlane
     from wherry.dns.controller import ZoneController
     from wherry.dns.server import DNSServer
+    from wherry.kubelet.provisioner.provisioner import LocalProvisioner
     from wherry.proxy.proxier import Proxier
     from wherry.runtime.embedded.runtime import EmbeddedRuntime
 
@@ -61,7 +62,7 @@ def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: C
     pod_cidr = str(pods[node_names(config).index(name) % len(pods)])
     runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
-    return Kubelet(kubelet_config(config, name, **more), client, runtime, clock, machine=machine)
+    return Kubelet(kubelet_config(config, name, simulated=True, **more), client, runtime, clock, machine=machine)
 
 
 def real_kubelet(config: ClusterConfig, runtime: EmbeddedRuntime, client: Client, clock: Clock, **more: Any) -> Kubelet:
@@ -93,6 +94,14 @@ def dns(config: ClusterConfig, client: Client, clock: Clock) -> tuple[DNSServer,
     return DNSServer(responder), ZoneController(client, clock, responder, config.domain)
 
 
+def provisioner(config: ClusterConfig, client: Client, clock: Clock) -> LocalProvisioner:
+    """Of all nodes of this machine; simulated ones have no directories."""
+    from wherry.kubelet.provisioner.provisioner import LocalProvisioner
+
+    nodes = {name: config.data / "volumes" / name for name in node_names(config)}
+    return LocalProvisioner(client, clock, nodes, files=config.fidelity == "real")
+
+
 async def node_ready(admin: Client, name: str, clock: Clock) -> None:
     """Until the Node says that it is Ready; then it gets its role, which a node may not give itself."""
     while True:
@@ -117,6 +126,9 @@ async def start_nodes(
     """Start what the fidelity asks for; the awaitables returned are done when it is ready."""
     admin = plane.client(ADMIN.user, "wherry")
     ready: list[Awaitable[object]] = [node_ready(admin, name, clock) for name in node_names(config)]
+    if ready:
+        local = provisioner(config, plane.client(PROVISIONER.user, "provisioner"), clock)
+        tasks.append(group.create_task(local.run(), name="provisioner"))
     if config.fidelity == "real":
         return ready + await _real_node(config, plane, clock, group, tasks, stack)
     for name in node_names(config):

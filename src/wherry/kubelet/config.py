@@ -47,6 +47,7 @@ class KubeletConfig:
     image_backoff_initial: float = 10.0
     image_backoff_max: float = 300.0
     max_parallel_image_pulls: int = 4
+    simulated: bool = False  # no files on the node: host paths and local volumes are taken to be there
     lease_duration: int = 40
     node_status_update_frequency: float = 10.0
     node_status_report_frequency: float = 300.0

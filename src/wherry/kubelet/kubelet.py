@@ -10,9 +10,10 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from wherry.api.types import core_v1
+from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.apimachinery.http import Request, Response
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
@@ -43,11 +44,12 @@ from wherry.kubelet.stats.provider import NodeUsage
 from wherry.kubelet.status.manager import StatusManager
 from wherry.kubelet.token_manager import TokenManager
 from wherry.kubelet.volumes.manager import VolumeManager, Waiter
-from wherry.kubelet.volumes.plugin import Mounter, NoMounter, RealMounter, VolumeContext
+from wherry.kubelet.volumes.plugin import Mounter, NoMounter, RealMounter, VolumeContext, VolumeError
 from wherry.runtime.interface import Runtime, RuntimeFault
 from wherry.util.clock import Clock
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Kubelet:
@@ -98,7 +100,19 @@ class Kubelet:
             pods_dir=self.config.root_dir / "pods", get_config_map=self.config_maps.get, get_secret=self.secrets.get,
             get_token=self.tokens.get, pod_ips=lambda uid: self.cache.get(uid).ips, host_ip=self.config.node_ip,
             allocatable=self.node.capacity, mounter=mounter, offload=self.config.offload, now=self.clock.time,
+            get_claim=lambda namespace, name: self._read(core_v1.PersistentVolumeClaim, name, namespace),
+            get_volume=lambda name: self._read(core_v1.PersistentVolume, name), users_of=lambda path: self.volumes.users_of(path),
+            simulated=self.config.simulated,
         )
+
+    async def _read(self, kind: type[T], name: str, namespace: str = "") -> T | None:
+        """As it is now: a kubelet may not watch claims and volumes.  Raises VolumeError when the server does not tell."""
+        try:
+            return await self.client.get(kind, name, namespace)
+        except (StatusError, OSError) as error:
+            if isinstance(error, StatusError) and is_not_found(error):
+                return None
+            raise VolumeError(str(error)) from error
 
     def _make_kuberuntime(self) -> KubeRuntime:
         config = self.config

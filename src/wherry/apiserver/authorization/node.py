@@ -27,8 +27,8 @@ LEASES = "kube-node-lease"
 class NodeAuthorizer:
     """An Authorizer for users `system:node:NAME` of the group `system:nodes`."""
 
-    def __init__(self, pods: Cacher) -> None:
-        self._pods = pods
+    def __init__(self, pods: Cacher, volumes: Cacher) -> None:
+        self._pods, self._volumes = pods, volumes
         self._rules = [Rule.parse(rule) for rule in rules(ROLES["system:node"])]
 
     def authorize(self, user: UserInfo, info: RequestInfo) -> Decision:
@@ -38,25 +38,33 @@ class NodeAuthorizer:
         if not info.is_resource or not any(rule.allows(info) for rule in self._rules):
             return Decision(False)
         if info.resource in _REFERRED and not info.group:
-            if not info.name or not self._refers(node, info):
+            if not info.name or not self._refers(node, info.resource, info.namespace, info.name):
                 why = f"no relationship found between node '{node}' and this object"
                 return Decision(False, why)
+        elif info.resource == "persistentvolumes" and not self._reaches(node, info.name):
+            return Decision(False, f"no relationship found between node '{node}' and this object")
         elif info.resource == "nodes" and info.verb in ("update", "patch", "delete") and info.name != node:
             return Decision(False, f"node '{node}' is not allowed to modify node '{info.name}'")
         elif info.resource == "leases" and (info.namespace != LEASES or (info.name and info.name != node)):
             return Decision(False, f"can only access node lease with the same name as the requesting node: '{node}'")
         return Decision(True)
 
-    def _refers(self, node: str, info: RequestInfo) -> bool:
+    def _reaches(self, node: str, name: str) -> bool:
+        """A volume is reached by the claim that it is bound to."""
+        cached = self._volumes.get("", name)
+        claim = (decode_json(cached.value)["spec"].get("claimRef") or {}) if cached is not None else {}
+        return self._refers(node, "persistentvolumeclaims", claim.get("namespace", ""), claim.get("name", ""))
+
+    def _refers(self, node: str, resource: str, namespace: str, name: str) -> bool:
         selector = FieldSelector.parse(f"spec.nodeName={node}")
-        for cached in self._pods.list(info.namespace, None, selector):
+        for cached in self._pods.list(namespace, None, selector):
             if cached.fields.get("spec.nodeName") != node:
                 continue
             memo: dict[str, Any] = cached.memo
             found = memo.get("references")
             if found is None:
                 found = memo["references"] = frozenset(references(decode_json(cached.value)))
-            if (info.resource, info.name) in found:
+            if (resource, name) in found:
                 return True
         return False
 
@@ -81,6 +89,8 @@ def references(pod: Object) -> Iterator[tuple[str, str]]:
                 yield "configmaps", source["configMapRef"].get("name", "")
     for volume in spec.get("volumes") or ():
         yield from _volume(volume)
+        if "ephemeral" in volume:
+            yield "persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"
         for source in (volume.get("projected") or {}).get("sources") or ():
             yield from _volume(source, name="name")
 

@@ -98,6 +98,13 @@ create | core | bindings,pods/binding
 {READ} | apps,extensions | replicasets,statefulsets
 {READ} | policy | poddisruptionbudgets
 {READ} | storage.k8s.io | csinodes,csidrivers,csistoragecapacities,storageclasses,volumeattachments""",
+    "system:persistent-volume-provisioner": f"""
+create,delete,patch,{READ} | core | persistentvolumes
+{READ},{CHANGE} | core | persistentvolumeclaims
+{CHANGE} | core | persistentvolumeclaims/status
+{READ} | storage.k8s.io | storageclasses
+{READ} | core | events
+{EVENTS}""",
     "system:volume-scheduler": f"""
 {READ},{CHANGE} | core | persistentvolumes,persistentvolumeclaims
 {READ} | storage.k8s.io | storageclasses""",
@@ -216,6 +223,7 @@ BINDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "system:kube-scheduler": (("User", "system:kube-scheduler"),),
     "system:volume-scheduler": (("User", "system:kube-scheduler"),),
     "system:node-proxier": (("User", "system:kube-proxy"),),
+    "system:persistent-volume-provisioner": (("User", "system:local-provisioner"),),
     "system:kube-dns": (("User", "system:kube-dns"),),
 }
 

@@ -93,7 +93,7 @@ def container_config(pod: core_v1.Pod, container: Container, inputs: ContainerIn
         raise ConfigError(str(error)) from error
     if container.volume_devices:
         raise ConfigError("volumeDevices are not supported: only file system volumes are")
-    mounts = [_volume_mount(mount, inputs) for mount in container.volume_mounts]
+    mounts = [_volume_mount(pod, mount, inputs) for mount in container.volume_mounts]
     mounts += _own_mounts(pod, container, inputs, config)
     host_network = bool(pod.spec.host_network)
     envs = dict(inputs.envs)
@@ -112,7 +112,7 @@ def container_config(pod: core_v1.Pod, container: Container, inputs: ContainerIn
     )
 
 
-def _volume_mount(mount: core_v1.VolumeMount, inputs: ContainerInputs) -> Mount:
+def _volume_mount(pod: core_v1.Pod, mount: core_v1.VolumeMount, inputs: ContainerInputs) -> Mount:
     host = inputs.volumes.get(mount.name)
     if host is None:
         raise ConfigError(f'cannot find volume "{mount.name}" to mount into container')
@@ -125,7 +125,11 @@ def _volume_mount(mount: core_v1.VolumeMount, inputs: ContainerInputs) -> Mount:
             raise ConfigError(f"missing value for {mount.sub_path_expr!r}")
     if sub_path:
         host = _sub_path(host, sub_path)
-    return Mount(mount.mount_path, str(host), bool(mount.read_only), _PROPAGATION[mount.mount_propagation])
+    read_only = bool(mount.read_only) or any(
+        each.name == mount.name and each.persistent_volume_claim is not None and each.persistent_volume_claim.read_only
+        for each in pod.spec.volumes
+    )
+    return Mount(mount.mount_path, str(host), read_only, _PROPAGATION[mount.mount_propagation])
 
 
 def _sub_path(volume: Path, sub_path: str) -> Path:

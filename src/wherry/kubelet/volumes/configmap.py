@@ -12,6 +12,7 @@ from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError
 
 class ConfigMapVolume:
     kind = "configmap"
+    fresh = True
 
     def supports(self, volume: core_v1.Volume) -> bool:
         return volume.config_map is not None

@@ -12,6 +12,7 @@ from wherry.kubelet.volumes.plugin import VolumeContext
 
 class DownwardAPI:
     kind = "downward-api"
+    fresh = True
 
     def supports(self, volume: core_v1.Volume) -> bool:
         return volume.downward_api is not None

@@ -12,6 +12,7 @@ from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError, fs_group
 
 class EmptyDir:
     kind = "empty-dir"
+    fresh = True
 
     def supports(self, volume: core_v1.Volume) -> bool:
         return volume.empty_dir is not None

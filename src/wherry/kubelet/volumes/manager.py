@@ -16,12 +16,15 @@ from wherry.kubelet.volumes.configmap import ConfigMapVolume
 from wherry.kubelet.volumes.downwardapi import DownwardAPI
 from wherry.kubelet.volumes.emptydir import EmptyDir
 from wherry.kubelet.volumes.hostpath import HostPath
+from wherry.kubelet.volumes.persistentvolume import PersistentVolumeClaimVolume
 from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError, VolumePlugin
 from wherry.kubelet.volumes.projected import Projected
 from wherry.kubelet.volumes.secret import SecretVolume
 from wherry.util.clock import Clock
 
-PLUGINS: list[VolumePlugin] = [EmptyDir(), ConfigMapVolume(), SecretVolume(), Projected(), DownwardAPI(), HostPath()]
+PLUGINS: list[VolumePlugin] = [
+    EmptyDir(), ConfigMapVolume(), SecretVolume(), Projected(), DownwardAPI(), HostPath(), PersistentVolumeClaimVolume(),
+]
 
 _FIRST_RETRY, _LAST_RETRY, _GIVE_UP = 0.5, 122.0, 123.0  # seconds, upstream's
 
@@ -38,6 +41,9 @@ class VolumeManager:
     def paths(self, uid: str) -> dict[str, Path]:
         """Where each volume of a Pod is on the host."""
         return self._mounted.get(uid, {})
+
+    def users_of(self, path: Path) -> set[str]:
+        return {uid for uid, volumes in self._mounted.items() if path in volumes.values()}
 
     async def mount(self, pod: core_v1.Pod, wait: Waiter) -> dict[str, Path]:
         """Set up or freshen every volume that a container mounts, trying again for a while.
@@ -66,10 +72,12 @@ class VolumeManager:
         mounted = self._mounted.setdefault(pod.metadata.uid, {})
         try:
             plugin = plugin_of(volume)
+            if volume.name in mounted and not plugin.fresh:
+                return True
             mounted[volume.name] = await plugin.set_up(pod, volume, self._context)
         except VolumeError as error:
             # A volume that stands already keeps its content when its source is gone for now.
-            message = f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'
+            message = error.told or f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'
             self._events.pod(pod, "Warning", "FailedMount", message)
             return volume.name in mounted
         return True
@@ -103,5 +111,5 @@ def plugin_of(volume: core_v1.Volume) -> VolumePlugin:
             return plugin
     kinds = [name for name in volume.__struct_fields__ if name != "name" and getattr(volume, name) is not None]
     told = kinds[0] if kinds else "none"
-    supported = "emptyDir, configMap, secret, projected, downwardAPI and hostPath"
+    supported = "emptyDir, configMap, secret, projected, downwardAPI, hostPath, persistentVolumeClaim and ephemeral"
     raise VolumeError(f"volumes of kind {told} are not supported: only {supported} are")

@@ -16,7 +16,11 @@ _DETACH = 2  # MNT_DETACH
 
 
 class VolumeError(Exception):
-    """A volume cannot be set up: FailedMount, in upstream's words."""
+    """A volume cannot be set up: FailedMount, in upstream's words.  `told` is the event's whole text where it is not the usual."""
+
+    def __init__(self, why: str, told: str = "") -> None:
+        super().__init__(why)
+        self.told = told
 
 
 class Mounter(Protocol):
@@ -72,15 +76,20 @@ class VolumeContext:
     mounter: Mounter
     offload: Offload
     now: Callable[[], float]  # wall seconds
+    get_claim: Callable[[str, str], Awaitable[core_v1.PersistentVolumeClaim | None]]
+    get_volume: Callable[[str], Awaitable[core_v1.PersistentVolume | None]]
+    users_of: Callable[[Path], set[str]]  # uids of the Pods that have this place mounted
+    simulated: bool = False  # the node has no files: what should be on it is taken to be there
 
     def directory(self, pod: core_v1.Pod, kind: str, volume: str) -> Path:
         return self.pods_dir / pod.metadata.uid / "volumes" / f"kubernetes.io~{kind}" / volume
 
 
 class VolumePlugin(Protocol):
-    """One kind of volume."""
+    """One kind of volume.  `fresh`: what it holds may change under a running Pod, so it is set up again and again."""
 
     kind: str
+    fresh: bool
 
     def supports(self, volume: core_v1.Volume) -> bool: ...
 

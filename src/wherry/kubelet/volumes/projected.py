@@ -14,6 +14,7 @@ from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError, fs_group
 
 class Projected:
     kind = "projected"
+    fresh = True
 
     def supports(self, volume: core_v1.Volume) -> bool:
         return volume.projected is not None

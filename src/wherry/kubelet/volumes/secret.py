@@ -13,6 +13,7 @@ from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError
 
 class SecretVolume:
     kind = "secret"
+    fresh = True
 
     def supports(self, volume: core_v1.Volume) -> bool:
         return volume.secret is not None
