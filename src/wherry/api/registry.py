@@ -19,7 +19,6 @@ from wherry.api.table import admission, apps, autoscaling, batch, cluster, core,
 # Kinds that are served but that nothing in the cluster acts on yet: a write of one is answered with a
 # Warning.  A controller that lands takes its kind out of here.
 NOT_ACTED_ON = frozenset({
-    "horizontalpodautoscalers.autoscaling",
     "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io", "ipaddresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io", "servicecidrs.networking.k8s.io",
     "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",

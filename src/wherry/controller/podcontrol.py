@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from wherry.client.client import Client
 from wherry.client.recorder import EventRecorder
 from wherry.controller.ownership import controller_ref
 
+T = TypeVar("T")
 NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 AT_ONCE = 64  # requests in flight of one batch
 
@@ -123,6 +124,11 @@ def status_patch(uid: str, status: dict[str, Any], old: Any, keep: frozenset[str
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
     changed |= {key: None for key in status if key not in wanted and before.get(key) not in _EMPTY}
     return {"metadata": {"uid": uid}, "status": changed} if changed else None
+
+
+def with_status(old: T, status: dict[str, Any]) -> T:
+    """`old` (a status struct) with what `status` says: equal to `old` when there is nothing to write."""
+    return msgspec.convert(msgspec.to_builtins(old) | status, type(old))
 
 
 _EMPTY: tuple[Any, ...] = (None, 0, "", [], {})

@@ -17,6 +17,7 @@ from wherry.controller.job.controller import JobController
 from wherry.controller.namespace.controller import NamespaceController
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
 from wherry.controller.persistentvolume.controller import PersistentVolumeController
+from wherry.controller.podautoscaler.controller import HorizontalPodAutoscalerController
 from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.pvcprotection.controller import PVCProtectionController
 from wherry.controller.pvprotection.controller import PVProtectionController
@@ -49,6 +50,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CSRApprovingController,
     CSRCleanerController,
     DisruptionController,
+    HorizontalPodAutoscalerController,
     PersistentVolumeController,
     PVCProtectionController,
     PVProtectionController,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from wherry.api.registry import BUILTIN
 from wherry.api.types import core_v1, meta_v1
-from wherry.apimachinery.http import UserInfo
+from wherry.apimachinery.http import Handler, UserInfo
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.install import Options as ServerOptions
 from wherry.apiserver.install import install
@@ -29,12 +29,18 @@ ADMIN = UserInfo("kubernetes-admin", ("system:masters", "system:authenticated"))
 class World:
     """The API, a fake clock, and controllers that run.  `settle` lets everything that can happen now happen."""
 
-    def __init__(self, server: APIServer, clock: FakeClock) -> None:
-        self.server, self.clock = server, clock
+    def __init__(self, server: APIServer, clock: FakeClock, signer: Signer) -> None:
+        self.server, self.clock, self.signer = server, clock, signer
         self.client = Client(InProcessTransport(server.handle, ADMIN))
         self.manager: ControllerManager | None = None
+        self.kubelets: dict[str, Handler] = {}  # what answers for a node
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    def connect(self, node: str) -> Handler:
+        if node not in self.kubelets:
+            raise OSError(f"no route to {node}")
+        return self.kubelets[node]
 
     def start(self, *controllers: type[Controller], options: Options | None = None) -> None:
         self.manager = ControllerManager(lambda name: self.client, self.clock, options, controllers=controllers)
@@ -115,8 +121,9 @@ async def open_world() -> AsyncIterator[World]:
     storage = await MemoryStorage.open(clock)
     server = APIServer(BUILTIN, storage, clock)
     await server.start()
-    install(server, ServerOptions("10.96.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1()))))
-    world = World(server, clock)
+    signer = Signer(ec.generate_private_key(ec.SECP256R1()))
+    world = World(server, clock, signer)
+    install(server, ServerOptions("10.96.0.0/16", signer, connect=world.connect))
     try:
         async with asyncio.TaskGroup() as group:
             world._group = group

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.api.types import core_v1, meta_v1, policy_v1
-from wherry.controller.disruption.plan import changed, expectation, failed, healthy, needs_scale, plan, stale_in
+from wherry.controller.disruption.plan import expectation, failed, healthy, needs_scale, plan, stale_in
+from wherry.controller.podcontrol import with_status
 from wherry.util.clock import rfc3339
 
 NOW = 1_700_000_000.0
@@ -114,7 +115,7 @@ def test_events(pods: list[core_v1.Pod], unmanaged: bool, reasons: list[str]) ->
 
 def test_a_failure_allows_nothing_and_keeps_the_counts() -> None:
     pdb = budget({"current_healthy": 3, "disruptions_allowed": 2, "observed_generation": 1})
-    told = changed(pdb.status, failed(pdb, 'found no controllers for pod "x"', NOW))
+    told = with_status(pdb.status, failed(pdb, 'found no controllers for pod "x"', NOW))
     assert (told.disruptions_allowed, told.current_healthy, told.observed_generation) == (0, 3, 1)
     [condition] = told.conditions
     assert (condition.status, condition.reason, condition.message) == ("False", "SyncFailed", 'found no controllers for pod "x"')
@@ -123,10 +124,10 @@ def test_a_failure_allows_nothing_and_keeps_the_counts() -> None:
 def test_the_condition_keeps_its_time_while_its_status_stays() -> None:
     pods = [pod("a"), pod("b"), pod("c")]
     pdb = budget(min_available=2)
-    first = changed(pdb.status, plan(pdb, pods, 0, False, NOW).status)
+    first = with_status(pdb.status, plan(pdb, pods, 0, False, NOW).status)
     seen = Budget(metadata=pdb.metadata, spec=pdb.spec, status=first)
-    assert changed(first, plan(seen, pods, 0, False, NOW + 60).status) == first, "nothing has changed: nothing to write"
-    later = changed(first, plan(seen, pods[:2], 0, False, NOW + 60).status)
+    assert with_status(first, plan(seen, pods, 0, False, NOW + 60).status) == first, "nothing has changed: nothing to write"
+    later = with_status(first, plan(seen, pods[:2], 0, False, NOW + 60).status)
     assert later.conditions[0].last_transition_time == rfc3339(NOW + 60)
 
 

@@ -56,13 +56,14 @@ def _segment(value: str | None, path: str, errs: Causes) -> None:
     errs.extend(invalid(path, value, fault) for fault in names.is_path_segment_name(value))
 
 
-def _reference(ref: Dict, path: str, errs: Causes) -> None:
+def _reference(ref: Dict, path: str, errs: Causes, core: bool = False) -> None:
+    """`core`: objects of the core group (a Service) may be meant."""
     _segment(ref.get("kind"), f"{path}.kind", errs)
     _segment(ref.get("name"), f"{path}.name", errs)
     version = ref.get("apiVersion") or ""
     if version.count("/") > 1:
         errs.append(invalid(f"{path}.apiVersion", version, f"unexpected GroupVersion string: {version}"))
-    elif "/" not in version and not (version and ref.get("kind") == "ReplicationController"):
+    elif not core and "/" not in version and not (version and ref.get("kind") == "ReplicationController"):
         errs.append(invalid(f"{path}.apiVersion", version, "apiVersion must specify API group"))
 
 
@@ -121,7 +122,7 @@ def _metric(metric: Dict, path: str, errs: Causes) -> None:
             _resource(source, where, errs)
             continue
         if name == "object":
-            _reference(source.get("describedObject") or {}, f"{where}.describedObject", errs)
+            _reference(source.get("describedObject") or {}, f"{where}.describedObject", errs, core=True)
         _metric_identifier(source, where, errs)
         target = source.get("target") or {}
         _target(target, f"{where}.target", errs)
@@ -140,6 +141,9 @@ def _rules(rules: Dict | None, path: str, errs: Causes) -> None:
         errs.append(invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero"))
     if window is not None and window > MAX_STABILIZATION:
         errs.append(invalid(f"{path}.stabilizationWindowSeconds", window, f"must be less than or equal to {MAX_STABILIZATION}"))
+    tolerance = rules.get("tolerance")
+    if tolerance is not None and parse(tolerance).nanos < 0:
+        errs.append(invalid(f"{path}.tolerance", tolerance, "must be greater than or equal to 0"))
     supported_if_set(rules.get("selectPolicy"), SELECT, f"{path}.selectPolicy", errs)
     if not rules.get("policies"):
         errs.append(required(f"{path}.policies", "must specify at least one Policy"))

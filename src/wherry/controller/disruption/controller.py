@@ -12,8 +12,8 @@ from wherry.client.informer import Handler
 from wherry.client.store import key_of
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.disruption.finders import Expected, Finders, NotFound
-from wherry.controller.disruption.plan import COUNTS, DISRUPTION_TARGET, Budget, Status, changed, failed, needs_scale, plan, stale_in
-from wherry.controller.podcontrol import status_patch
+from wherry.controller.disruption.plan import COUNTS, DISRUPTION_TARGET, Budget, Status, failed, needs_scale, plan, stale_in
+from wherry.controller.podcontrol import status_patch, with_status
 from wherry.controller.scales import Scales
 from wherry.util.clock import rfc3339
 
@@ -82,7 +82,7 @@ class DisruptionController(Controller):
     async def _write(self, pdb: Budget, status: Status) -> None:
         """Raises a conflict when an eviction has been noted since the budget was seen: it would be lost."""
         patch = status_patch(pdb.metadata.uid, status, pdb.status, COUNTS)
-        if patch is None or changed(pdb.status, status) == pdb.status:
+        if patch is None or with_status(pdb.status, status) == pdb.status:
             return
         if patch["status"].get("disruptedPods"):
             gone = pdb.status.disrupted_pods.keys() - status["disruptedPods"].keys()

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from wherry.api.pod import get_condition, is_ready, is_terminal
 from wherry.api.types import core_v1, meta_v1, policy_v1
 from wherry.client.recorder import NORMAL, WARNING
@@ -75,11 +73,6 @@ def plan(pdb: Budget, pods: Sequence[core_v1.Pod], scale: int, unmanaged: bool, 
 def failed(pdb: Budget, message: str, now: float) -> Status:
     """Nothing is allowed while nobody can tell how many Pods there should be."""
     return {"disruptionsAllowed": 0, "conditions": conditions(pdb, "False", SYNC_FAILED, message, now)}
-
-
-def changed(old: policy_v1.PodDisruptionBudgetStatus, status: Status) -> policy_v1.PodDisruptionBudgetStatus:
-    """The old status with what `status` says."""
-    return msgspec.convert(msgspec.to_builtins(old) | status, policy_v1.PodDisruptionBudgetStatus)
 
 
 def expectation(pdb: Budget, pods: int, scale: int) -> tuple[int, int]:
