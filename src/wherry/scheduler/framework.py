@@ -29,6 +29,7 @@ class Refusal:
 
     reason: str
     resolvable: bool = False
+    detail: str = ""  # for `wherry why`: this node's own figures
 
 
 @dataclass(slots=True)
@@ -44,6 +45,19 @@ class CycleState:
         return CycleState({key: value.clone() if hasattr(value, "clone") else value for key, value in self.data.items()})
 
 
+class Derived(Protocol):
+    """Something counted over all Pods.  Nodes change their labels seldom: then it is rebuilt."""
+
+    def rebuild(self, nodes: Iterable[NodeInfo]) -> None: ...
+
+    def count(self, node: NodeInfo, pod: core_v1.Pod, sign: int) -> None:
+        """A Pod came to the node (1) or left it (-1)."""
+        ...
+
+
+D = TypeVar("D", bound=Derived)
+
+
 class Snapshot(Protocol):
     """The nodes as one scheduling cycle sees them."""
 
@@ -52,11 +66,18 @@ class Snapshot(Protocol):
         """Those that exist as Nodes."""
         ...
 
-    def derived(self, key: Any, make: Callable[[], T]) -> T:
-        """What a plugin keeps about the nodes between cycles, made once a key and forgotten when long unused.
+    @property
+    def images(self) -> Mapping[str, int]:
+        """On how many nodes each image is."""
+        ...
 
-        Its `node_changed`, `pod_added` and `pod_removed` are called before it is given again: see `derived.py`.
-        """
+    @property
+    def avoided(self) -> int:
+        """How many nodes have a PreferNoSchedule taint."""
+        ...
+
+    def derived(self, key: Any, make: Callable[[], D]) -> D:
+        """What a plugin counts over all Pods and keeps between cycles: made once a key, brought up to date when asked for."""
         ...
 
 
@@ -137,8 +158,8 @@ class FilterPlugin(Plugin, Protocol):
     local: bool
     """The Pod's own `sign` and one NodeInfo decide: such answers are kept for equal Pods until that node changes."""
 
-    def sign(self, pod: core_v1.Pod) -> Any:
-        """Everything of the Pod that a local filter or score looks at, msgspec-encodable.  Called of local plugins alone."""
+    def sign(self, pod: core_v1.Pod, snapshot: Snapshot) -> Any:
+        """Everything that a local filter or score looks at beside the node, encodable.  Called of local plugins alone."""
         ...
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | frozenset[str] | None:
@@ -168,10 +189,14 @@ class ScorePlugin(Protocol):
     local_score: bool
     """`sign` and one NodeInfo decide, and `normalize` changes nothing."""
 
-    def sign(self, pod: core_v1.Pod) -> Any: ...
+    def sign(self, pod: core_v1.Pod, snapshot: Snapshot) -> Any: ...
 
     def scores(self, pod: core_v1.Pod, snapshot: Snapshot) -> bool:
         """Whether this plugin may have anything to say about the Pod: a quick look, before nodes are filtered."""
+        ...
+
+    def prepare(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> None:
+        """Of local scores, once a signature: what `score` needs beside the node."""
         ...
 
     def pre_score(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot, nodes: Sequence[NodeInfo]) -> bool:

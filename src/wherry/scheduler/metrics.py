@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from wherry.scheduler.queue import SchedulingQueue
 
 # Upstream's names of the queue's parts; a Pod that is being tried is in none of them.
-_QUEUES = ("active", "backoff", "unschedulable")
+_QUEUES = ("active", "backoff", "unschedulable", "gated")
 
 
 class SchedulerMetrics:
     """`attempt` is called once a decision."""
 
-    def __init__(self, queue: SchedulingQueue, profile: str) -> None:
-        self.metrics, self._queue, self._profile = Metrics(), queue, profile
+    def __init__(self, queue: SchedulingQueue) -> None:
+        self.metrics, self._queue = Metrics(), queue
         labels = ("result", "profile")
         self._attempts = self.metrics.counter(
             "scheduler_schedule_attempts_total", "Attempts to schedule Pods: scheduled, unschedulable or error.", labels,
@@ -27,9 +27,9 @@ class SchedulerMetrics:
         )
         self.metrics.gauge_of("scheduler_pending_pods", "Pods that wait, by the queue's part.", self._pending, ("queue",))
 
-    def attempt(self, result: str, seconds: float) -> None:
-        self._attempts.inc(result, self._profile)
-        self._durations.observe(seconds, result, self._profile)
+    def attempt(self, result: str, profile: str, seconds: float) -> None:
+        self._attempts.inc(result, profile)
+        self._durations.observe(seconds, result, profile)
 
     def _pending(self) -> dict[Labels, float]:
         counts = self._queue.counts()

@@ -1,21 +1,26 @@
 """One scheduling decision, pure: a Pod and a snapshot in, a node or the reasons why not out.
 
-What a Pod's spec and a Node object alone decide (static filters) is remembered for Pods of one
-template, so that a thousand replicas ask those questions once a node.
+Local plugins are asked through a ranking that equal Pods share (`ranking.py`); the others look at what was counted
+over all Pods.  When only local scores matter, nodes are tried best first and the first that passes is the one.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
-from wherry.scheduler.framework import CycleState, FilterPlugin, NodeInfo, Refusal
+from wherry.scheduler.framework import CycleState, FilterPlugin, Refusal, ScorePlugin
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.profile import Profile
+from wherry.scheduler.ranking import Place, Ranking, Verdict, refused, signature
 from wherry.scheduler.snapshot import Snapshot
 
 MIN_FEASIBLE = 100
+NO_NODES = "no nodes available to schedule pods"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,90 +28,180 @@ class Decision:
     """`node` is "" when none will do; then `diagnosis` says, a node, which plugin refused it and why."""
 
     node: str = ""
-    diagnosis: dict[str, tuple[str, Refusal]] = field(default_factory=dict)
-    message: str = ""
+    diagnosis: dict[str, Verdict] = field(default_factory=dict)
+    message: str = ""  # "0/3 nodes are available: ...", without what preemption has to say
+    total: int = 0
+    state: CycleState = field(default_factory=CycleState)
+
+    @property
+    def plugins(self) -> frozenset[str]:
+        """Those that refused a node: their events can help."""
+        return frozenset(plugin for plugin, _ in self.diagnosis.values())
 
 
-def enough_feasible(nodes: int) -> int:
+def enough_feasible(nodes: int, percentage: int = 0) -> int:
     """How many feasible nodes are enough to choose from (upstream's numFeasibleNodesToFind)."""
-    if nodes <= MIN_FEASIBLE:
+    if nodes <= MIN_FEASIBLE or percentage >= 100:
         return nodes
-    return max(MIN_FEASIBLE, nodes * max(5, 50 - nodes // 125) // 100)
+    return max(MIN_FEASIBLE, nodes * (percentage or max(5, 50 - nodes // 125)) // 100)
 
 
-def schedule(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, rng: random.Random, start: int = 0) -> Decision:
-    """Filter nodes (beginning at index `start`, so that all get their turn), score those that pass, take the best."""
-    total = len(snapshot.order)
-    if not total:
-        return Decision(message="no nodes available to schedule pods")
-    state = CycleState()
-    for plugin in profile.filters:
-        refusal = plugin.pre_filter(state, pod, snapshot)
-        if refusal is not None:
-            everywhere = dict.fromkeys(snapshot.nodes, (plugin.name, refusal))
-            return Decision(diagnosis=everywhere, message=explain(everywhere, total))
-    feasible, diagnosis = _filter(pod, snapshot, profile, state, start)
-    if not feasible:
-        return Decision(diagnosis=diagnosis, message=explain(diagnosis, total))
-    if len(feasible) == 1:
-        return Decision(feasible[0].name, diagnosis)
-    return Decision(_best(pod, feasible, profile, state, rng), diagnosis)
+class _Cycle:
+    """The questions about one Pod."""
+
+    def __init__(self, pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, rng: random.Random, nominator: Nominator) -> None:
+        self.pod, self.snapshot, self.profile, self.rng, self.nominator = pod, snapshot, profile, rng, nominator
+        self.state = CycleState()
+        self.total = len(snapshot.order)
+        self.wanted = enough_feasible(self.total, profile.percentage_of_nodes_to_score)
+        self.seen: dict[str, Verdict | None] = {}  # nodes that the plugins which are not local were asked about
+
+    def decide(self) -> Decision:
+        names: frozenset[str] | None = None
+        narrowed: list[str] = []
+        for plugin in self.profile.filters:
+            answer = plugin.pre_filter(self.state, self.pod, self.snapshot)
+            if isinstance(answer, Refusal):
+                return self._nowhere(plugin.name, answer)
+            if answer is not None:
+                names = answer if names is None else names & answer
+                narrowed.append(plugin.name)
+        relevant = [plugin for plugin in self.profile.filters if plugin.relevant(self.state, self.pod)]
+        nominated = self.nominator.node_of(self.pod.metadata.uid)
+        if nominated in self.snapshot.nodes and self._refused(relevant, self.snapshot.nodes[nominated]) is None:
+            return Decision(nominated, total=self.total, state=self.state)
+        if names is not None:
+            return self._among(names, narrowed, relevant)
+        return self._ranked(relevant)
+
+    def _nowhere(self, plugin: str, refusal: Refusal) -> Decision:
+        everywhere = dict.fromkeys(self.snapshot.nodes, (plugin, refusal))
+        message = f"0/{self.total} nodes are available: {refusal.reason}."
+        return Decision("", everywhere, message, self.total, self.state)
+
+    def _refused(self, plugins: Sequence[FilterPlugin], info: NodeInfo) -> Verdict | None:
+        verdict = refused(plugins, self.state, self.pod, info)
+        if verdict is None and (rivals := self.nominator.rivals(self.pod, info.name)):
+            relevant = [plugin for plugin in self.profile.filters if plugin.relevant(self.state, self.pod)]
+            return refused(relevant, *self._with(rivals, relevant, info))
+        return verdict
+
+    def _with(
+        self, rivals: Iterable[core_v1.Pod], plugins: Sequence[FilterPlugin], info: NodeInfo
+    ) -> tuple[CycleState, core_v1.Pod, NodeInfo]:
+        """As if the nominated Pods were on the node already."""
+        state, info = self.state.clone(), info.clone()
+        for other in rivals:
+            info.add(other)
+            for plugin in plugins:
+                plugin.add_pod(state, self.pod, other, info)
+        return state, self.pod, info
+
+    def _among(self, names: frozenset[str], narrowed: list[str], relevant: Sequence[FilterPlugin]) -> Decision:
+        """A few nodes by name: no ranking is worth its while."""
+        rest = Refusal(f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]")
+        diagnosis: dict[str, Verdict] = {}
+        places: list[Place] = []
+        local = self._local_scores(self.state)
+        for name in names:
+            info = self.snapshot.nodes.get(name)
+            if info is None:
+                continue
+            verdict = self._refused(relevant, info)
+            if verdict is not None:
+                diagnosis[name] = verdict
+                continue
+            score = sum(weight * plugin.score(self.state, self.pod, info) for plugin, weight in local)
+            places.append((-score, self.rng.random(), name))
+        if places:
+            return self._best(sorted(places), self._global_scores())
+        everywhere = {name: diagnosis.get(name, (narrowed[0], rest)) for name in self.snapshot.nodes}
+        return Decision("", everywhere, explain(everywhere, self.total), self.total, self.state)
+
+    def _local_scores(self, state: CycleState) -> list[tuple[ScorePlugin, int]]:
+        found = [(p, w) for p, w in self.profile.scores if p.local_score and p.scores(self.pod, self.snapshot)]
+        for plugin, _ in found:
+            plugin.prepare(state, self.pod, self.snapshot)
+        return found
+
+    def _global_scores(self) -> list[tuple[ScorePlugin, int]]:
+        return [(p, w) for p, w in self.profile.scores if not p.local_score and p.scores(self.pod, self.snapshot)]
+
+    def _ranking(self, relevant: Sequence[FilterPlugin]) -> Ranking:
+        rankings = self.snapshot.rankings[self.profile.scheduler_name]
+        key = signature(self.pod, self.snapshot, self.profile.local)
+        ranking = rankings.get(key)
+        if ranking is None:
+            filters = [plugin for plugin in relevant if plugin.local]
+            state = CycleState({p.name: self.state.data[p.name] for p in filters if p.name in self.state.data})
+            ranking = Ranking(self.pod, state, filters, self._local_scores(state), self.rng)
+            rankings.put(key, ranking)
+        return ranking
+
+    def _ranked(self, relevant: Sequence[FilterPlugin]) -> Decision:
+        ranking = self._ranking(relevant)
+        others = [plugin for plugin in relevant if not plugin.local]
+        scores = self._global_scores()
+        places = self._feasible(ranking, others, self.wanted if scores else 1)
+        if places:
+            return self._best(places, scores)
+        if not others and not any(self.seen.values()):  # equal Pods are refused for equal reasons
+            position, known = ranking.remembered
+            if position == ranking.position:
+                return known  # type: ignore[no-any-return]
+        diagnosis = {**ranking.refused, **{name: verdict for name, verdict in self.seen.items() if verdict is not None}}
+        decision = Decision("", diagnosis, explain(diagnosis, self.total), self.total, self.state)
+        if not others and not any(self.seen.values()):
+            ranking.remembered = ranking.position, decision
+        return decision
+
+    def _feasible(self, ranking: Ranking, others: Sequence[FilterPlugin], enough: int) -> list[Place]:
+        """The best places that the other filters let pass."""
+        found: list[Place] = []
+        wanted = self.wanted
+        while True:
+            ranking.refresh(self.snapshot, wanted)
+            for place in ranking.places:
+                name = place[2]
+                if name in self.seen:
+                    continue
+                verdict = self.seen[name] = self._refused(others, self.snapshot.nodes[name])
+                if verdict is None:
+                    found.append(place)
+                    if len(found) >= enough:
+                        return found
+            if ranking.complete:
+                return found
+            wanted = len(ranking.places) + self.wanted
+
+    def _best(self, places: list[Place], scores: list[tuple[ScorePlugin, int]]) -> Decision:
+        if len(places) > 1 and scores:
+            nodes = [self.snapshot.nodes[place[2]] for place in places]
+            totals = [-place[0] for place in places]
+            for plugin, weight in scores:
+                if plugin.pre_score(self.state, self.pod, self.snapshot, nodes):
+                    found = plugin.normalize([plugin.score(self.state, self.pod, info) for info in nodes])
+                    totals = [total + weight * score for total, score in zip(totals, found, strict=True)]
+            top = max(totals)
+            places = [self.rng.choice([p for p, total in zip(places, totals, strict=True) if total == top])]
+        return Decision(places[0][2], total=self.total, state=self.state)
 
 
-def _filter(
-    pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, state: CycleState, start: int
-) -> tuple[list[NodeInfo], dict[str, tuple[str, Refusal]]]:
-    total = len(snapshot.order)
-    wanted = enough_feasible(total)
-    plugins = [plugin for plugin in profile.filters if plugin.relevant(state, pod)]
-    static = [plugin for plugin in plugins if plugin.static]
-    dynamic = [plugin for plugin in plugins if not plugin.static]
-    known = snapshot.static_results(pod)
-    feasible: list[NodeInfo] = []
-    diagnosis: dict[str, tuple[str, Refusal]] = {}
-    for index in range(total):
-        info = snapshot.order[(start + index) % total]
-        name = info.name
-        verdict = known.get(name)
-        if verdict is None and name not in known:
-            verdict = known[name] = _refused(static, state, pod, info)
-        if verdict is None:
-            verdict = _refused(dynamic, state, pod, info)
-        if verdict is None:
-            feasible.append(info)
-            if len(feasible) >= wanted:
-                break
-        else:
-            diagnosis[name] = verdict
-    return feasible, diagnosis
+def schedule(
+    pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, rng: random.Random, nominator: Nominator | None = None
+) -> Decision:
+    """Filter nodes, score those that pass, take the best."""
+    snapshot.arrange()
+    if not snapshot.order:
+        return Decision(message=NO_NODES)
+    return _Cycle(pod, snapshot, profile, rng, nominator or Nominator()).decide()
 
 
-def _refused(plugins: list[FilterPlugin], state: CycleState, pod: core_v1.Pod, info: NodeInfo) -> tuple[str, Refusal] | None:
-    """The first plugin that refuses the node, and why."""
-    for plugin in plugins:
-        refusal = plugin.filter(state, pod, info)
-        if refusal is not None:
-            return plugin.name, refusal
-    return None
-
-
-def _best(pod: core_v1.Pod, feasible: list[NodeInfo], profile: Profile, state: CycleState, rng: random.Random) -> str:
-    totals = [0.0] * len(feasible)
-    for plugin, weight in profile.scores:
-        if plugin.pre_score(state, pod, feasible):
-            scores = plugin.normalize([plugin.score(state, pod, info) for info in feasible])
-            totals = [total + weight * score for total, score in zip(totals, scores, strict=True)]
-    top = max(totals)
-    return rng.choice([info.name for info, total in zip(feasible, totals, strict=True) if total == top])
-
-
-def explain(diagnosis: dict[str, tuple[str, Refusal]], total: int) -> str:
-    """The message of FailedScheduling: how many nodes were refused for which reason."""
-    reasons = Counter(line for _, refusal in diagnosis.values() for line in refusal.reason.split("\n"))
+def explain(diagnosis: dict[str, Verdict], total: int) -> str:
+    """How many nodes were refused for which reason (upstream's FitError)."""
+    reasons: Counter[str] = Counter()
+    for refusal, count in Counter(refusal for _, refusal in diagnosis.values()).items():
+        for line in refusal.reason.split("\n"):
+            reasons[line] += count
     told = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
-    helpless = sum(not refusal.resolvable for _, refusal in diagnosis.values())
-    tried = len(diagnosis) - helpless
-    parts = [f"{tried} No preemption victims found for incoming pod"] if tried else []
-    parts += [f"{helpless} Preemption is not helpful for scheduling"] if helpless else []
-    preemption = f"preemption: 0/{total} nodes are available: {', '.join(sorted(parts))}."
-    return f"0/{total} nodes are available: {told}. no new claims to deallocate, {preemption}"
+    return f"0/{total} nodes are available: {told}." if told else f"0/{total} nodes are available."

@@ -1,26 +1,47 @@
-"""The scheduling queue: Pods to try now, Pods that wait out a back-off, Pods that nothing could place.
+"""The scheduling queue: Pods to try now, Pods that wait out a back-off, Pods that nothing could place, gated Pods.
 
-https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/  A Pod that was refused is tried
-again when something happened that may help it, and in any case after a few minutes.
+https://kubernetes.io/docs/concepts/scheduling-eviction/kube-scheduler/  A Pod that was refused is tried again when
+something happened that may help it, as the plugins say that refused it, and in any case after a few minutes.  What
+happens while a Pod is being tried is written down and looked at when it comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
 
 from wherry.api.types import core_v1
+from wherry.scheduler.framework import UNSCHEDULED_POD, Action, EventHint, Resource
+from wherry.scheduler.journal import Journal
 from wherry.util.clock import Clock
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0  # seconds
 FLUSH_AFTER = 300.0
+Hints = Mapping[str, Mapping[str, Sequence[EventHint]]]  # by schedulerName and plugin
+ACTIVE, BACKOFF, UNSCHEDULABLE, GATED, FLYING = "active", "backoff", "unschedulable", "gated", "flying"
 
 
 @dataclass(slots=True)
+class Happened:
+    """Something that may help Pods; `answers` keeps what plugins said about equal Pods."""
+
+    resource: Resource
+    actions: Action
+    old: Any
+    new: Any
+    answers: dict[tuple[bytes, frozenset[str]], bool] = field(default_factory=dict)
+
+
+@dataclass
 class Queued:
     """A Pod that waits, and what refused it last."""
 
@@ -28,20 +49,34 @@ class Queued:
     since: float
     attempts: int = 0
     refused_by: frozenset[str] = frozenset()
-    moved: bool = False  # something happened while it was being tried
     parked_at: float = 0.0
-    extra: dict[str, object] = field(default_factory=dict)
+    taken_at: int = 0  # position in the journal of what happened
+
+    @cached_property
+    def template(self) -> bytes:
+        """The same for Pods that no hint can tell apart."""
+        pod = self.pod
+        return hashlib.blake2b(msgspec.json.encode([pod.metadata.namespace, pod.metadata.labels, pod.spec]), digest_size=16).digest()
+
+    def replace(self, pod: core_v1.Pod) -> None:
+        self.pod = pod
+        self.__dict__.pop("template", None)
 
 
 class SchedulingQueue:
-    """Keyed by the Pod's uid; ordered by priority, then by age."""
+    """Keyed by the Pod's uid; ordered by priority, then by age (PrioritySort)."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Clock, hints: Hints | None = None, initial_backoff: float = INITIAL_BACKOFF, max_backoff: float = MAX_BACKOFF
+    ) -> None:
+        self._clock, self._hints = clock, hints or {}
+        self._initial, self._max = initial_backoff, max_backoff
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
+        self._unschedulable: dict[str, Queued] = {}
         self._entries: dict[str, Queued] = {}
-        self._state: dict[str, str] = {}  # active | backoff | unschedulable | flying
+        self._state: dict[str, str] = {}
+        self._happened: Journal[Happened] = Journal()
         self._order = itertools.count()
         self._ready = asyncio.Event()
         self._changed = asyncio.Event()
@@ -53,40 +88,65 @@ class SchedulingQueue:
         """How many Pods are in each state."""
         return Counter(self._state.values())
 
+    def state_of(self, uid: str) -> str:
+        """active, backoff, unschedulable, gated, flying (being tried), or "" when it is not here."""
+        return self._state.get(uid, "")
+
+    # -- Pods come and go --------------------------------------------------------------------------
+
     def add(self, pod: core_v1.Pod) -> None:
         """A new Pod, or a newer version of one that waits."""
         uid = pod.metadata.uid
         entry = self._entries.get(uid)
         if entry is None:
             entry = self._entries[uid] = Queued(pod, self._clock.monotonic())
-            self._activate(uid, entry)
+            self._enter(uid, entry)
             return
-        changed = entry.pod.spec != pod.spec or entry.pod.metadata.labels != pod.metadata.labels
-        entry.pod = pod
-        if changed:
-            entry.moved = True
-            if self._state[uid] == "unschedulable":
-                self._activate(uid, entry)
+        old = entry.pod
+        entry.replace(pod)
+        if self._state[uid] == GATED:
+            self._enter(uid, entry)
+            return
+        actions = own_actions(old, pod)
+        if actions:
+            self.happened(UNSCHEDULED_POD, actions, old, pod, only=uid)
+
+    def _enter(self, uid: str, entry: Queued) -> None:
+        """Into the active queue, unless a gate is closed (SchedulingGates)."""
+        if entry.pod.spec.scheduling_gates:
+            self._set(uid, GATED)
+        else:
+            self._activate(uid, entry)
 
     def remove(self, uid: str) -> None:
         """It has a node, or is gone."""
         self._entries.pop(uid, None)
         self._state.pop(uid, None)
+        self._unschedulable.pop(uid, None)
+
+    def _set(self, uid: str, state: str) -> None:
+        if self._state.get(uid) == UNSCHEDULABLE:
+            del self._unschedulable[uid]
+        self._state[uid] = state
+        if state == UNSCHEDULABLE:
+            self._unschedulable[uid] = self._entries[uid]
 
     def _activate(self, uid: str, entry: Queued) -> None:
-        self._state[uid] = "active"
+        self._set(uid, ACTIVE)
         heapq.heappush(self._active, (-(entry.pod.spec.priority or 0), entry.since, next(self._order), uid))
         self._ready.set()
+
+    # -- tries -------------------------------------------------------------------------------------
 
     def take(self) -> Queued | None:
         """The next Pod, or None when there is none now; every Pod taken must be `park`ed or `remove`d."""
         while self._active:
             *_, uid = heapq.heappop(self._active)
             entry = self._entries.get(uid)
-            if entry is not None and self._state[uid] == "active":
-                self._state[uid] = "flying"
+            if entry is not None and self._state[uid] == ACTIVE:
+                self._set(uid, FLYING)
                 entry.attempts += 1
-                entry.moved = False
+                entry.taken_at = self._happened.end
                 return entry
         return None
 
@@ -97,35 +157,63 @@ class SchedulingQueue:
             await self._ready.wait()
 
     def park(self, entry: Queued, refused_by: frozenset[str], *, retry: bool = False) -> None:
-        """It could not be placed: back off if something happened meanwhile (or `retry`), else wait for an event."""
+        """It could not be placed: back off if something that helps happened meanwhile (or `retry`), else wait for it."""
         uid = entry.pod.metadata.uid
         if self._entries.get(uid) is not entry:
             return
         entry.refused_by = refused_by
         entry.parked_at = self._clock.monotonic()
-        if entry.moved or retry:
+        missed = self._happened.since(entry.taken_at)
+        if retry or missed is None or any(self._helps(each, entry) for each in missed):
             self._back_off(uid, entry)
         else:
-            self._state[uid] = "unschedulable"
+            self._set(uid, UNSCHEDULABLE)
 
     def _back_off(self, uid: str, entry: Queued) -> None:
-        delay = min(MAX_BACKOFF, INITIAL_BACKOFF * 2 ** max(0, entry.attempts - 1))
+        delay = min(self._max, self._initial * 2 ** min(30, max(0, entry.attempts - 1)))
         due = entry.parked_at + delay
         if due <= self._clock.monotonic():
             self._activate(uid, entry)
             return
-        self._state[uid] = "backoff"
+        self._set(uid, BACKOFF)
         heapq.heappush(self._backoff, (due, next(self._order), uid))
         self._changed.set()
 
-    def moved(self, helps: Callable[[Queued], bool]) -> None:
-        """Something happened: every Pod that it may help is tried again, its back-off honoured."""
-        for uid, entry in self._entries.items():
-            state = self._state[uid]
-            if state == "flying":
-                entry.moved = True
-            elif state == "unschedulable" and helps(entry):
+    # -- what happens ------------------------------------------------------------------------------
+
+    def happened(self, resource: Resource, actions: Action, old: Any, new: Any, *, only: str = "") -> None:
+        """Every Pod that it may help (`only`: that Pod alone) is tried again, its back-off honoured."""
+        event = Happened(resource, actions, old, new)
+        self._happened.append(event)
+        for uid in [only] if only else list(self._unschedulable):
+            entry = self._unschedulable.get(uid)
+            if entry is not None and self._helps(event, entry):
                 self._back_off(uid, entry)
+
+    def _helps(self, event: Happened, entry: Queued) -> bool:
+        """Whether one of the plugins that refused the Pod has a hint for it."""
+        if event.resource == UNSCHEDULED_POD and event.new.metadata.uid != entry.pod.metadata.uid:
+            return False
+        if not entry.refused_by:
+            return True
+        key = entry.template, entry.refused_by
+        answer = event.answers.get(key)
+        if answer is None:
+            answer = event.answers[key] = self._ask(event, entry)
+        return answer
+
+    def _ask(self, event: Happened, entry: Queued) -> bool:
+        by_plugin = self._hints.get(entry.pod.spec.scheduler_name, {})
+        for plugin in entry.refused_by:
+            hints = by_plugin.get(plugin)
+            if not hints:  # it does not say: anything may help
+                return True
+            for each in hints:
+                if each.resource == event.resource and each.actions & event.actions and each.hint(entry.pod, event.old, event.new):
+                    return True
+        return False
+
+    # -- time --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Move Pods whose time has come, until cancelled."""
@@ -134,10 +222,10 @@ class SchedulingQueue:
             while self._backoff and self._backoff[0][0] <= now:
                 *_, uid = heapq.heappop(self._backoff)
                 entry = self._entries.get(uid)
-                if entry is not None and self._state[uid] == "backoff":
+                if entry is not None and self._state[uid] == BACKOFF:
                     self._activate(uid, entry)
-            for uid, entry in list(self._entries.items()):
-                if self._state[uid] == "unschedulable" and now - entry.parked_at >= FLUSH_AFTER:
+            for uid, entry in list(self._unschedulable.items()):
+                if now - entry.parked_at >= FLUSH_AFTER:
                     self._activate(uid, entry)
             await self._nap(now)
 
@@ -153,3 +241,17 @@ class SchedulingQueue:
             alarm.cancel()
             changed.cancel()
             await asyncio.gather(alarm, changed, return_exceptions=True)
+
+
+def own_actions(old: core_v1.Pod, new: core_v1.Pod) -> Action:
+    """What changed of a waiting Pod that may make it fit."""
+    actions = Action(0)
+    if old.metadata.labels != new.metadata.labels:
+        actions |= Action.UPDATE_POD_LABEL
+    if old.spec.tolerations != new.spec.tolerations:
+        actions |= Action.UPDATE_POD_TOLERATION
+    if old.spec.scheduling_gates and not new.spec.scheduling_gates:
+        actions |= Action.UPDATE_POD_SCHEDULING_GATES_ELIMINATED
+    if [c.resources for c in old.spec.containers] != [c.resources for c in new.spec.containers] or old.spec.resources != new.spec.resources:
+        actions |= Action.UPDATE_POD_SCALE_DOWN
+    return actions

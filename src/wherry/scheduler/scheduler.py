@@ -9,179 +9,294 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from typing import Any, TypeVar
 
 import msgspec
 
-from wherry.api.types import core_v1, meta_v1
+from wherry.api.pod import get_condition, is_terminal
+from wherry.api.types import core_v1, meta_v1, policy_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
+from wherry.client.store import Store
+from wherry.scheduler.config import SchedulerConfig
+from wherry.scheduler.eventhandlers import assigned_pod_actions, node_actions
+from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, Refusal
 from wherry.scheduler.metrics import SchedulerMetrics
+from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.plan import Decision, schedule
-from wherry.scheduler.profile import Profile, default_profile
+from wherry.scheduler.preemptor import Outcome, Preemptor
+from wherry.scheduler.profile import Profile, make_profile
 from wherry.scheduler.queue import Queued, SchedulingQueue
 from wherry.scheduler.snapshot import Snapshot
 from wherry.util.clock import Clock, rfc3339
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
-MAX_BINDING = 64
-BURST = 16  # decisions before the loop gets a turn
-TERMINAL = ("Succeeded", "Failed")
-# What happened -> the plugins that it can help; anything may help a Pod that a plugin not named here refused.
-_NODE_EVENTS = frozenset({"NodeName", "NodeUnschedulable", "TaintToleration", "NodeAffinity", "NodePorts", "NodeResourcesFit",
-                          "PodTopologySpread", "InterPodAffinity"})
-_POD_GONE = frozenset({"NodePorts", "NodeResourcesFit", "PodTopologySpread", "InterPodAffinity"})
-_POD_PLACED = frozenset({"PodTopologySpread", "InterPodAffinity"})
+MAX_BINDING = 128
+SLICE = 0.005  # seconds of decisions before the loop gets a turn
+DIAGNOSES = 1000  # kept; `wherry why` works them out anew
 
 
 class Scheduler:
     """Run with `await scheduler.run()`; ends when cancelled."""
 
-    def __init__(self, client: Client, clock: Clock, profile: Profile | None = None, rng: random.Random | None = None) -> None:
-        self._client = client
-        self._clock = clock
-        self._profile = profile or default_profile()
+    def __init__(
+        self, client: Client, clock: Clock, config: SchedulerConfig | None = None, rng: random.Random | None = None
+    ) -> None:
+        config = config or SchedulerConfig()
+        self.client, self.clock = client, clock
         self._rng = rng or random.Random()
         self.informers = SharedInformerFactory(client, clock)
-        self.recorder = EventRecorder(client, clock, self._profile.scheduler_name)
-        self.snapshot = Snapshot()
-        self.queue = SchedulingQueue(clock)
-        self.metrics = SchedulerMetrics(self.queue, self._profile.scheduler_name)
-        self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why (for `wherry why`)
-        self._start = 0
+        self.profiles = {spec.scheduler_name: make_profile(self, spec) for spec in config.profiles}
+        self.recorders = {name: EventRecorder(client, clock, name) for name in self.profiles}
+        self.snapshot, self.nominator = Snapshot(), Nominator()
+        hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
+        self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff)
+        self.metrics = SchedulerMetrics(self.queue)
+        self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why
         self._binding = asyncio.Semaphore(MAX_BINDING)
+        budgets = self.lister(policy_v1.PodDisruptionBudget)
+        self._preemptors = {
+            name: Preemptor(client, clock, recorder, self.snapshot, self.nominator, budgets, self._rng)
+            for name, recorder in self.recorders.items()
+        }
+        self._watch(hints)
+
+    def lister(self, kind: type[T]) -> Store[T]:
+        return self.informers.informer(kind).store
+
+    def _watch(self, hints: Any) -> None:
         pods = self.informers.informer(core_v1.Pod)
-        pods.add_handler(Handler(self._pod_added, lambda old, new: self._pod_updated(new), self._pod_deleted))
+        pods.add_handler(Handler(lambda pod: self._pod_changed(None, pod), self._pod_changed, self._pod_deleted))
         nodes = self.informers.informer(core_v1.Node)
-        nodes.add_handler(Handler(self._node_changed, lambda old, new: self._node_changed(new), self._node_deleted))
+        nodes.add_handler(Handler(self._node_added, self._node_updated, self._node_deleted))
+        kinds = {each.resource for plugins in hints.values() for events in plugins.values() for each in events}
+        for kind in kinds:
+            if not isinstance(kind, str):
+                self.informers.informer(kind).add_handler(self._other(kind))
+
+    def _other(self, kind: type[T]) -> Handler[T]:
+        happened = self.queue.happened
+        return Handler(
+            lambda obj: happened(kind, Action.ADD, None, obj), lambda old, new: happened(kind, Action.UPDATE, old, new),
+            lambda obj: happened(kind, Action.DELETE, obj, None),
+        )
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.informers.run(), name="scheduler informers")
-            group.create_task(self.recorder.run(), name="scheduler events")
+            for name, recorder in self.recorders.items():
+                group.create_task(recorder.run(), name=f"events of {name}")
             group.create_task(self.queue.run(), name="scheduler queue")
             await self.informers.wait_for_sync()
             while True:
                 await self.queue.wait()
-                for _ in range(BURST):
+                began = self.clock.monotonic()
+                while self.clock.monotonic() - began < SLICE:
+                    await self._binding.acquire()
                     entry = self.queue.take()
                     if entry is None:
+                        self._binding.release()
                         break
-                    await self._binding.acquire()
                     self._try(group, entry)
-                await asyncio.sleep(0)
+                await self.clock.sleep(0)
 
     # -- what is observed --------------------------------------------------------------------------
 
-    def _responsible(self, pod: core_v1.Pod) -> bool:
-        return (pod.spec.scheduler_name or self._profile.scheduler_name) == self._profile.scheduler_name
-
-    def _pod_added(self, pod: core_v1.Pod) -> None:
-        self._pod_updated(pod)
-
-    def _pod_updated(self, pod: core_v1.Pod) -> None:
+    def _pod_changed(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
         if pod.spec.node_name:
-            known = self.snapshot.has_pod(uid)
-            self.queue.remove(uid)
-            self.diagnosis.pop(uid, None)
-            if pod.status.phase in TERMINAL:
-                if known:
-                    self.snapshot.remove_pod(pod)
-                    self._happened(_POD_GONE)
-                return
-            self.snapshot.put_pod(pod)
-            if not known:
-                self._happened(_POD_PLACED)
+            self._assigned(old, pod)
+        elif pod.metadata.deletion_timestamp or is_terminal(pod) or pod.spec.scheduler_name not in self.profiles:
+            self._forget(uid)
+        else:
+            if pod.status.nominated_node_name and not self.nominator.node_of(uid) and not self.snapshot.has_pod(uid):
+                self.nominator.put(pod, pod.status.nominated_node_name)
+            self.queue.add(pod)
+
+    def _assigned(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
+        uid = pod.metadata.uid
+        self._forget(uid)
+        known = self.snapshot.node_of(uid)
+        if is_terminal(pod):
+            self._gone(pod)
             return
-        if pod.metadata.deletion_timestamp or pod.status.phase in TERMINAL or not self._responsible(pod):
-            self.queue.remove(uid)
-            return
-        if pod.spec.scheduling_gates:
-            return
-        self.queue.add(pod)
+        self.snapshot.put_pod(pod)
+        if known != pod.spec.node_name:
+            self.queue.happened(ASSIGNED_POD, Action.ADD, None, pod)
+        elif old is not None and old.spec.node_name and (actions := assigned_pod_actions(old, pod)):
+            self.queue.happened(ASSIGNED_POD, actions, old, pod)
 
     def _pod_deleted(self, pod: core_v1.Pod) -> None:
-        self.queue.remove(pod.metadata.uid)
-        self.diagnosis.pop(pod.metadata.uid, None)
+        self._forget(pod.metadata.uid)
+        self._gone(pod)
+
+    def _forget(self, uid: str) -> None:
+        """It waits no longer."""
+        self.queue.remove(uid)
+        self.nominator.remove(uid)
+        self.diagnosis.pop(uid, None)
+
+    def _gone(self, pod: core_v1.Pod) -> None:
         if self.snapshot.has_pod(pod.metadata.uid):
             self.snapshot.remove_pod(pod)
-            self._happened(_POD_GONE)
+            self.queue.happened(ASSIGNED_POD, Action.DELETE, pod, None)
 
-    def _node_changed(self, node: core_v1.Node) -> None:
+    def _node_added(self, node: core_v1.Node) -> None:
         self.snapshot.set_node(node)
-        self._happened(_NODE_EVENTS)
+        self.queue.happened(NODE, Action.ADD, None, node)
+
+    def _node_updated(self, old: core_v1.Node, node: core_v1.Node) -> None:
+        self.snapshot.set_node(node)
+        if actions := node_actions(old, node):
+            self.queue.happened(NODE, actions, old, node)
 
     def _node_deleted(self, node: core_v1.Node) -> None:
         self.snapshot.remove_node(node.metadata.name)
-        self._happened(_POD_GONE)
-
-    def _happened(self, helped: frozenset[str]) -> None:
-        self.queue.moved(lambda entry: not entry.refused_by or bool(entry.refused_by & helped))
+        self.queue.happened(NODE, Action.DELETE, node, None)
 
     # -- deciding ----------------------------------------------------------------------------------
 
     def _try(self, group: asyncio.TaskGroup, entry: Queued) -> None:
         """Decide; the semaphore is held, and given back when the decision is carried out."""
-        pod, began = entry.pod, self._clock.monotonic()
+        pod, began = entry.pod, self.clock.monotonic()
+        meta, profile = pod.metadata, self.profiles[pod.spec.scheduler_name]
         try:
-            decision = schedule(pod, self.snapshot, self._profile, self._rng, self._start)
+            decision = self._reserve(pod, profile, schedule(pod, self.snapshot, profile, self._rng, self.nominator))
         except Exception:
-            self.metrics.attempt("error", self._clock.monotonic() - began)
-            log.exception("scheduling %s/%s", pod.metadata.namespace, pod.metadata.name)
+            self.metrics.attempt("error", profile.scheduler_name, self.clock.monotonic() - began)
+            log.exception("scheduling %s/%s", meta.namespace, meta.name)
             self._binding.release()
             self.queue.park(entry, frozenset(), retry=True)
             return
-        self.metrics.attempt("scheduled" if decision.node else "unschedulable", self._clock.monotonic() - began)
+        result = "scheduled" if decision.node else "unschedulable"
+        self.metrics.attempt(result, profile.scheduler_name, self.clock.monotonic() - began)
         if decision.node:
-            self._start = (self._start + len(decision.diagnosis) + 1) % max(1, len(self.snapshot.order))
             assumed = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=decision.node))
+            self.nominator.remove(meta.uid)
             self.snapshot.put_pod(assumed)
-            group.create_task(self._bind(entry, assumed), name=f"bind {pod.metadata.namespace}/{pod.metadata.name}")
+            self.queue.happened(ASSIGNED_POD, Action.ADD, None, assumed)
+            group.create_task(self._bind(entry, assumed, profile, decision.state), name=f"bind {meta.namespace}/{meta.name}")
             return
-        self.diagnosis[pod.metadata.uid] = decision
-        self.queue.park(entry, frozenset(plugin for plugin, _ in decision.diagnosis.values()))
-        group.create_task(self._fail(pod, decision), name=f"unschedulable {pod.metadata.namespace}/{pod.metadata.name}")
+        self.diagnosis[meta.uid] = decision
+        if len(self.diagnosis) > DIAGNOSES:
+            del self.diagnosis[next(iter(self.diagnosis))]
+        group.create_task(self._fail(entry, profile, decision), name=f"unschedulable {meta.namespace}/{meta.name}")
 
-    async def _bind(self, entry: Queued, assumed: core_v1.Pod) -> None:
+    def _reserve(self, pod: core_v1.Pod, profile: Profile, decision: Decision) -> Decision:
+        """Let plugins hold what the Pod will take; a refusal is a failed decision."""
+        if not decision.node:
+            return decision
+        for plugin in profile.reserve:
+            refusal = plugin.reserve(decision.state, pod, decision.node)
+            if refusal is not None:
+                self._unreserve(pod, profile, decision.state, decision.node)
+                return _refused(plugin.name, refusal, decision)
+        return decision
+
+    @staticmethod
+    def _unreserve(pod: core_v1.Pod, profile: Profile, state: CycleState, node: str) -> None:
+        for plugin in reversed(profile.reserve):
+            plugin.unreserve(state, pod, node)
+
+    # -- carrying out ------------------------------------------------------------------------------
+
+    async def _bind(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
         meta, node = assumed.metadata, assumed.spec.node_name
         try:
+            for plugin in profile.pre_bind:
+                if plugin.pre_bind_pre_flight(state, entry.pod, node):
+                    refusal = await plugin.pre_bind(state, entry.pod, node)
+                    if refusal is not None:
+                        self._take_back(entry, assumed, profile, state)
+                        await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())
+                        return
             binding = core_v1.Binding(
                 metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
                 target=core_v1.ObjectReference(kind="Node", name=node),
             )
-            await self._client.create(binding, subresource="binding", name=meta.name)
-            self.recorder.normal(assumed, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
+            await self.client.create(binding, subresource="binding", name=meta.name)
+            recorder = self.recorders[profile.scheduler_name]
+            recorder.normal(assumed, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
         except (StatusError, OSError) as error:
-            self.snapshot.remove_pod(assumed)
-            if isinstance(error, StatusError) and error.code in (404, 409):
-                self.queue.remove(meta.uid) if is_not_found(error) else self.queue.park(entry, frozenset(), retry=True)
-            else:
+            self._take_back(entry, assumed, profile, state)
+            if isinstance(error, StatusError) and is_not_found(error):
+                self.queue.remove(meta.uid)
+                return
+            if not (isinstance(error, StatusError) and error.code == 409):
                 log.warning("binding %s/%s: %s", meta.namespace, meta.name, error)
-                self.queue.park(entry, frozenset(), retry=True)
+            self.queue.park(entry, frozenset(), retry=True)
         finally:
             self._binding.release()
 
-    async def _fail(self, pod: core_v1.Pod, decision: Decision) -> None:
-        """Tell why: an event, and the PodScheduled condition."""
+    def _take_back(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
+        """The Pod was not bound: what it took is free again, unless it was bound by another meanwhile."""
+        self._unreserve(entry.pod, profile, state, assumed.spec.node_name)
+        known = self.informers.informer(core_v1.Pod).store.get(assumed.metadata.name, assumed.metadata.namespace)
+        if known is not None and known.metadata.uid == assumed.metadata.uid and known.spec.node_name:
+            return
+        self._gone(assumed)
+
+    async def _fail(self, entry: Queued, profile: Profile, decision: Decision) -> None:
+        """Make room, if others are less important; tell why, and park."""
+        pod, preemptor = entry.pod, self._preemptors[profile.scheduler_name]
+        outcome = Outcome()
         try:
-            self.recorder.warning(pod, "FailedScheduling", decision.message)
-            old = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
-            if old is not None and old.status == "False" and old.message == decision.message:
-                return
-            now = rfc3339(self._clock.time())
-            since = old.last_transition_time if old is not None and old.status == "False" else now
-            condition = {
-                "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": decision.message,
-                "lastProbeTime": None, "lastTransitionTime": since, "observedGeneration": pod.metadata.generation or 1,
-            }
-            body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition]}}
-            meta = pod.metadata
-            await self._client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
+            if profile.preempts and decision.diagnosis:
+                outcome = await preemptor.find(pod, profile, decision)
+                if outcome.candidate is not None:
+                    await preemptor.evict(pod, outcome.candidate)
+                elif outcome.denominate:
+                    self.nominator.remove(pod.metadata.uid)
+            await self._told(entry, decision, outcome)
+        except (StatusError, OSError) as error:
+            self.queue.park(entry, decision.plugins)
+            if not (isinstance(error, StatusError) and error.code in (404, 409)):
+                log.warning("preemption for %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
+        finally:
+            self._binding.release()
+
+    async def _told(self, entry: Queued, decision: Decision, outcome: Outcome) -> None:
+        """An event, the PodScheduled condition and the nomination; then the Pod waits."""
+        pod = entry.pod
+        message = decision.message
+        if outcome.message:
+            message = f"{message} no new claims to deallocate, preemption: {outcome.message}"
+        self.recorders[pod.spec.scheduler_name].warning(pod, "FailedScheduling", message)
+        try:
+            status = self._status(pod, message, outcome)
+            if status:
+                body = {"metadata": {"uid": pod.metadata.uid}, "status": status}
+                meta = pod.metadata
+                await self.client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
         except (StatusError, OSError) as error:
             if not (isinstance(error, StatusError) and error.code in (404, 409)):
                 log.warning("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
         finally:
-            self._binding.release()
+            self.queue.park(entry, decision.plugins)
+
+    def _status(self, pod: core_v1.Pod, message: str, outcome: Outcome) -> dict[str, object]:
+        """What changes of the Pod's status."""
+        changed: dict[str, object] = {}
+        if outcome.candidate is not None:
+            changed["nominatedNodeName"] = outcome.candidate.node
+        elif outcome.denominate and pod.status.nominated_node_name:
+            changed["nominatedNodeName"] = None
+        old = get_condition(pod, "PodScheduled")
+        if old is None or old.status != "False" or old.reason != "Unschedulable" or old.message != message:
+            since = old.last_transition_time if old is not None and old.status == "False" else rfc3339(self.clock.time())
+            changed["conditions"] = [{
+                "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
+                "lastProbeTime": None, "lastTransitionTime": since, "observedGeneration": pod.metadata.generation or 1,
+            }]
+        return changed
+
+
+def _refused(plugin: str, refusal: Refusal, decision: Decision) -> Decision:
+    """A decision that a plugin refused after it was made."""
+    return Decision("", {decision.node: (plugin, refusal)}, refusal.reason, decision.total, decision.state)
+
+

@@ -3,98 +3,129 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
-from wherry.apimachinery.labels import NOTHING, Selector, from_label_selector
-from wherry.scheduler.framework import MAX_NODE_SCORE, CycleState, NodeInfo, Refusal, Snapshot
-from wherry.scheduler.plugins.base import Filter
+from wherry.client.store import Store
+from wherry.scheduler.framework import (
+    ASSIGNED_POD,
+    MAX_NODE_SCORE,
+    NODE,
+    UNSCHEDULED_POD,
+    Action,
+    CycleState,
+    EventHint,
+    Refusal,
+    Snapshot,
+)
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.plugins.affinityterms import AFFINITY, ANTI, ExistingTerms, Term, preferred, required
+from wherry.scheduler.plugins.base import Filter, Score
+from wherry.scheduler.plugins.podcounts import Counts, MatchCounts, Matcher, change
 
-AFFINITY = Refusal("node(s) didn't match pod affinity rules")
-ANTI = Refusal("node(s) didn't match pod anti-affinity rules", resolvable=True)
-EXISTING = Refusal("node(s) didn't satisfy existing pods anti-affinity rules", resolvable=True)
-Pair = tuple[str, str]  # (topology key, domain)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A PodAffinityTerm of a Pod, compiled."""
-
-    key: str
-    selector: Selector
-    namespaces: frozenset[str]  # empty: every namespace
-    weight: int = 0
-
-    def matches(self, pod: core_v1.Pod) -> bool:
-        return (not self.namespaces or pod.metadata.namespace in self.namespaces) and self.selector.matches(pod.metadata.labels)
-
-
-def compile_term(owner: core_v1.Pod, term: core_v1.PodAffinityTerm, weight: int = 0) -> Term:
-    selector = NOTHING if term.label_selector is None else from_label_selector(term.label_selector)
-    everywhere = term.namespace_selector is not None
-    namespaces = frozenset(term.namespaces if term.namespaces or everywhere else [owner.metadata.namespace])
-    return Term(term.topology_key, selector, namespaces, weight)
-
-
-def terms(pod: core_v1.Pod, *, anti: bool) -> list[Term]:
-    """The required terms of a Pod."""
-    affinity = pod.spec.affinity
-    side = (affinity.pod_anti_affinity if anti else affinity.pod_affinity) if affinity else None
-    return [compile_term(pod, t) for t in side.required_during_scheduling_ignored_during_execution] if side else []
-
-
-def preferred(pod: core_v1.Pod) -> list[Term]:
-    """The preferred terms; those of anti-affinity weigh negative."""
-    found = []
-    affinity = pod.spec.affinity
-    for side, sign in ((affinity.pod_affinity, 1), (affinity.pod_anti_affinity, -1)) if affinity else ():
-        for each in side.preferred_during_scheduling_ignored_during_execution if side else ():
-            if each.pod_affinity_term is not None:
-                found.append(compile_term(pod, each.pod_affinity_term, sign * (each.weight or 0)))
-    return found
+NOT_NEAR = Refusal("node(s) didn't match pod affinity rules")
+TOO_NEAR = "node(s) didn't match pod anti-affinity rules"
+KEPT_AWAY = "node(s) didn't satisfy existing pods anti-affinity rules"
+DEFAULT_WEIGHT = 1
 
 
 @dataclass(slots=True)
 class _Counted:
+    """What was counted for one Pod, by topology key; copied before a dry run changes it."""
+
     affinity: list[Term]
     anti: list[Term]
-    near: dict[Pair, int] = field(default_factory=dict)  # domains where Pods match all of the affinity terms
-    far: set[Pair] = field(default_factory=set)  # domains where a Pod matches an anti-affinity term
-    kept_away: set[Pair] = field(default_factory=set)  # domains that Pods there keep this one away from
+    near: dict[str, Counts] = field(default_factory=dict)  # Pods that match all of the affinity terms
+    far: dict[str, list[tuple[Term, Counts]]] = field(default_factory=dict)  # Pods that match an anti-affinity term
+    kept_away: dict[str, Counts] = field(default_factory=dict)  # Pods whose anti-affinity matches this one
+
+    def clone(self) -> _Counted:
+        return _Counted(
+            self.affinity, self.anti,
+            {key: dict(counts) for key, counts in self.near.items()},
+            {key: [(term, dict(counts)) for term, counts in each] for key, each in self.far.items()},
+            {key: dict(counts) for key, counts in self.kept_away.items()},
+        )
 
 
-class InterPodAffinity(Filter):
+class InterPodAffinity(Filter, Score):
     """Filter by what is required, of this Pod and of those that run; score by what is preferred."""
 
     name = "InterPodAffinity"
 
-    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
-        counted = _Counted(terms(pod, anti=False), terms(pod, anti=True))
-        for info in snapshot.nodes.values():
-            if info.node is not None:
-                self._count(counted, pod, info, info.node.metadata.labels)
-        state.data[self.name] = counted
-        return None
+    def __init__(
+        self, namespaces: Store[core_v1.Namespace] | None = None, hard_weight: int = DEFAULT_WEIGHT, *,
+        ignore_preferred_of_others: bool = False,
+    ) -> None:
+        self._namespaces = namespaces if namespaces is not None else Store[core_v1.Namespace]()
+        self._hard_weight, self._ignore_others = hard_weight, ignore_preferred_of_others
+
+    # -- helpers -----------------------------------------------------------------------------------
+
+    def _labels_of(self, namespace: str) -> dict[str, str]:
+        found = self._namespaces.get(namespace)
+        return found.metadata.labels if found is not None else {}
+
+    def _matcher(self, term: Term) -> Matcher:
+        """With the namespaces that its namespaceSelector selects now."""
+        if term.namespace_selector is None:
+            return Matcher(term.selector, term.namespaces)
+        if term.namespace_selector.everything:
+            return Matcher(term.selector)
+        selected = (n.metadata.name for n in self._namespaces if term.namespace_selector.matches(n.metadata.labels))
+        return Matcher(term.selector, term.namespaces.union(selected))
+
+    def _existing(self, snapshot: Snapshot) -> ExistingTerms:
+        return snapshot.derived((self.name, "terms"), ExistingTerms)
+
+    # -- events ------------------------------------------------------------------------------------
+
+    def events(self) -> Sequence[EventHint]:
+        return (
+            EventHint(ASSIGNED_POD, Action.ADD | Action.DELETE | Action.UPDATE_POD_LABEL, self._moved),
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL, self._domain),
+            EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_LABEL),
+            EventHint(core_v1.Namespace, Action.ADD | Action.UPDATE, self._selected),
+        )
+
+    def _moved(self, pod: core_v1.Pod, old: core_v1.Pod | None, new: core_v1.Pod | None) -> bool:
+        """A Pod to be near came, or one to be far from went."""
+        if new is not None and any(self._matcher(term).matches(new) for term in required(pod, AFFINITY)):
+            return True
+        if old is None:
+            return False
+        labels = self._labels_of(pod.metadata.namespace)
+        anti = any(self._matcher(term).matches(old) for term in required(pod, ANTI))
+        return anti or any(term.matches(pod, labels) for term in required(old, ANTI))
+
+    def _domain(self, pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
+        wanted = required(pod, AFFINITY)
+        return not wanted or all(term.key in node.metadata.labels for term in wanted)
 
     @staticmethod
-    def _count(counted: _Counted, pod: core_v1.Pod, info: NodeInfo, labels: dict[str, str]) -> None:
-        own = bool(counted.affinity or counted.anti)
-        for other in info.pods.values():
-            if other.spec.affinity is not None and other.spec.affinity.pod_anti_affinity is not None:
-                for term in terms(other, anti=True):
-                    if term.key in labels and term.matches(pod):
-                        counted.kept_away.add((term.key, labels[term.key]))
-            if not own:
-                continue
-            for term in counted.anti:
-                if term.key in labels and term.matches(other):
-                    counted.far.add((term.key, labels[term.key]))
-            if counted.affinity and all(t.matches(other) for t in counted.affinity):
-                for term in counted.affinity:
-                    if term.key in labels:
-                        pair = (term.key, labels[term.key])
-                        counted.near[pair] = counted.near.get(pair, 0) + 1
+    def _selected(pod: core_v1.Pod, old: object, new: object) -> bool:
+        return any(term.namespace_selector is not None for term in required(pod, AFFINITY) + required(pod, ANTI))
+
+    # -- filter ------------------------------------------------------------------------------------
+
+    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> None:
+        counted = state.data[self.name] = _Counted(required(pod, AFFINITY), required(pod, ANTI))
+        if counted.affinity:
+            matchers = tuple(self._matcher(term) for term in counted.affinity)
+            keys = tuple(dict.fromkeys(term.key for term in counted.affinity))
+            counted.near = snapshot.derived((self.name, matchers, keys), lambda: MatchCounts(matchers, keys)).counts
+        for term in counted.anti:
+            matcher = self._matcher(term)
+            found = snapshot.derived((self.name, (matcher,), (term.key,)), lambda m=matcher, k=term.key: MatchCounts((m,), (k,)))  # type: ignore[misc]
+            counted.far.setdefault(term.key, []).append((term, found.counts[term.key]))
+        existing = self._existing(snapshot).anti
+        if existing:
+            labels = self._labels_of(pod.metadata.namespace)
+            for term, counts in existing.matching(pod, labels):
+                together = counted.kept_away.setdefault(term.key, {})
+                for domain, number in counts.items():
+                    together[domain] = together.get(domain, 0) + number
 
     def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
         counted: _Counted = state.data[self.name]
@@ -102,55 +133,89 @@ class InterPodAffinity(Filter):
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         counted: _Counted = state.data[self.name]
-        labels = node.node.metadata.labels if node.node is not None else {}
+        labels = node.labels
         if counted.affinity and not self._near(counted, pod, labels):
-            return AFFINITY
-        if any((t.key, labels[t.key]) in counted.far for t in counted.anti if t.key in labels):
-            return ANTI
-        if any((key, labels.get(key)) in counted.kept_away for key, _ in counted.kept_away):
-            return EXISTING
+            return NOT_NEAR
+        for key, terms in counted.far.items():
+            domain = labels.get(key)
+            if domain is not None and any(domain in counts for _, counts in terms):
+                return Refusal(TOO_NEAR, resolvable=True, detail=f"{key}={domain}")
+        for key, counts in counted.kept_away.items():
+            domain = labels.get(key)
+            if domain is not None and domain in counts:
+                return Refusal(KEPT_AWAY, resolvable=True, detail=f"{key}={domain}")
         return None
 
-    @staticmethod
-    def _near(counted: _Counted, pod: core_v1.Pod, labels: dict[str, str]) -> bool:
-        if any(t.key not in labels for t in counted.affinity):
+    def _near(self, counted: _Counted, pod: core_v1.Pod, labels: dict[str, str]) -> bool:
+        if any(term.key not in labels for term in counted.affinity):
             return False
-        if all((t.key, labels[t.key]) in counted.near for t in counted.affinity):
+        if all(labels[term.key] in counted.near.get(term.key, ()) for term in counted.affinity):
             return True
         # The first of a group that wants to be near itself may go anywhere.
-        return not counted.near and all(t.matches(pod) for t in counted.affinity)
+        if any(counted.near.values()):
+            return False
+        own = self._labels_of(pod.metadata.namespace)
+        return all(term.matches(pod, own) for term in counted.affinity)
 
-    def pre_score(self, state: CycleState, pod: core_v1.Pod, nodes: Sequence[NodeInfo]) -> bool:
-        wanted = preferred(pod)
-        scores: dict[Pair, float] = {}
-        for info in nodes:
-            if info.node is not None:
-                _weigh(scores, pod, wanted, info.pods.values(), info.node.metadata.labels, lambda other: preferred(other))
+    def add_pod(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo) -> None:
+        self._change(state, pod, other, node, 1)
+
+    def remove_pod(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo) -> None:
+        self._change(state, pod, other, node, -1)
+
+    def _change(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo, by: int) -> None:
+        counted: _Counted = state.data[self.name]
+        labels = node.labels
+        if counted.affinity and all(self._matcher(term).matches(other) for term in counted.affinity):
+            for key in {term.key for term in counted.affinity} & labels.keys():
+                change(counted.near.setdefault(key, {}), labels[key], by)
+        for key, terms in counted.far.items():
+            for term, counts in terms:
+                if key in labels and self._matcher(term).matches(other):
+                    change(counts, labels[key], by)
+        own = self._labels_of(pod.metadata.namespace)
+        for term in required(other, ANTI):
+            if term.key in labels and term.matches(pod, own):
+                change(counted.kept_away.setdefault(term.key, {}), labels[term.key], by)
+
+    # -- score -------------------------------------------------------------------------------------
+
+    def scores(self, pod: core_v1.Pod, snapshot: Snapshot) -> bool:
+        affinity = pod.spec.affinity
+        if affinity is not None and (affinity.pod_affinity is not None or affinity.pod_anti_affinity is not None) and preferred(pod):
+            return True
+        if self._ignore_others:
+            return False
+        drawn = self._existing(snapshot).scored.matching(pod, self._labels_of(pod.metadata.namespace))
+        return next(drawn, None) is not None
+
+    def pre_score(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot, nodes: Sequence[NodeInfo]) -> bool:
+        scores: dict[str, dict[str, int]] = {}
+
+        def add(key: str, counts: Counts, weight: int) -> None:
+            weights = scores.setdefault(key, {})
+            for domain, number in counts.items():
+                weights[domain] = weights.get(domain, 0) + weight * number
+
+        for term in preferred(pod):
+            matcher = self._matcher(term)
+            found = snapshot.derived((self.name, (matcher,), (term.key,)), lambda m=matcher, k=term.key: MatchCounts((m,), (k,)))  # type: ignore[misc]
+            add(term.key, found.counts[term.key], term.weight)
+        if not self._ignore_others or preferred(pod):
+            labels = self._labels_of(pod.metadata.namespace)
+            for term, counts in self._existing(snapshot).scored.matching(pod, labels):
+                add(term.key, counts, term.weight if term.weight else self._hard_weight)
         state.data["pod preference"] = scores
-        return bool(scores)
+        return any(scores.values())
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
-        labels = node.node.metadata.labels if node.node is not None else {}
-        scores: dict[Pair, float] = state.data["pod preference"]
-        return sum(weight for (key, domain), weight in scores.items() if labels.get(key) == domain)
+        labels, total = node.labels, 0
+        for key, weights in state.data["pod preference"].items():
+            domain = labels.get(key)
+            if domain is not None:
+                total += weights.get(domain, 0)
+        return total
 
     def normalize(self, scores: list[float]) -> list[float]:
         top, low = max(scores, default=0.0), min(scores, default=0.0)
-        return [0.0] * len(scores) if top == low else [MAX_NODE_SCORE * (s - low) / (top - low) for s in scores]
-
-
-def _weigh(
-    scores: dict[Pair, float], pod: core_v1.Pod, wanted: Sequence[Term], others: Iterable[core_v1.Pod], labels: dict[str, str],
-    preferences: Callable[[core_v1.Pod], list[Term]],
-) -> None:
-    """Add what this Pod prefers of the others, and they of it."""
-    for other in others:
-        for term in wanted:
-            if term.key in labels and term.matches(other):
-                pair = (term.key, labels[term.key])
-                scores[pair] = scores.get(pair, 0) + term.weight
-        if other.spec.affinity is not None:
-            for term in preferences(other):
-                if term.key in labels and term.matches(pod):
-                    pair = (term.key, labels[term.key])
-                    scores[pair] = scores.get(pair, 0) + term.weight
+        return [0.0] * len(scores) if top == low else [float(int(MAX_NODE_SCORE * (s - low) / (top - low))) for s in scores]

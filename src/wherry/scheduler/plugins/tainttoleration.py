@@ -4,29 +4,48 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/"""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wherry.api.tolerations import tolerates
 from wherry.api.types import core_v1
-from wherry.scheduler.framework import CycleState, NodeInfo, Refusal, spread_scores
-from wherry.scheduler.plugins.base import Filter
+from wherry.scheduler.framework import NODE, UNSCHEDULED_POD, Action, CycleState, EventHint, Refusal, Snapshot, spread_scores
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.plugins.base import Filter, Score
+
+REASON = "node(s) had untolerated taint(s)"
 
 
-class TaintToleration(Filter):
+def untolerated(pod: core_v1.Pod, node: core_v1.Node) -> core_v1.Taint | None:
+    """The first taint that keeps the Pod away."""
+    for taint in node.spec.taints:
+        if taint.effect in ("NoSchedule", "NoExecute") and not tolerates(pod, taint):
+            return taint
+    return None
+
+
+class TaintToleration(Filter, Score):
     """Filter by NoSchedule and NoExecute; score by PreferNoSchedule."""
 
     name = "TaintToleration"
-    static = True
+    local = True
+
+    def sign(self, pod: core_v1.Pod, snapshot: Snapshot) -> Any:
+        return pod.spec.tolerations
+
+    def events(self) -> Sequence[EventHint]:
+        return (
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_TAINT, lambda pod, old, node: untolerated(pod, node) is None),
+            EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_TOLERATION),
+        )
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
-        if node.node is None:
+        taint = untolerated(pod, node.node) if node.node is not None else None
+        if taint is None:
             return None
-        for taint in node.node.spec.taints:
-            if taint.effect in ("NoSchedule", "NoExecute") and not tolerates(pod, taint):
-                return Refusal(f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}")
-        return None
+        return Refusal(REASON, detail=f"{taint.key}{f'={taint.value}' if taint.value else ''}:{taint.effect}")
 
-    def pre_score(self, state: CycleState, pod: core_v1.Pod, nodes: Sequence[NodeInfo]) -> bool:
-        return any(t.effect == "PreferNoSchedule" for n in nodes if n.node is not None for t in n.node.spec.taints)
+    def scores(self, pod: core_v1.Pod, snapshot: Snapshot) -> bool:
+        return bool(snapshot.avoided)
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
         taints = node.node.spec.taints if node.node is not None else []

@@ -1,0 +1,66 @@
+"""NodeVolumeLimits: a node takes as many volumes of a CSI driver as its CSINode says.
+
+https://kubernetes.io/docs/concepts/storage/storage-limits/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wherry.api.types import core_v1, storage_v1
+from wherry.api.volumes import Claim, StorageClass, Volume, claim_class, pod_claims
+from wherry.client.store import key_of
+from wherry.scheduler.framework import ASSIGNED_POD, Action, CycleState, EventHint, Handle, Refusal, Snapshot
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.plugins.base import Filter
+
+TOO_MANY = Refusal("node(s) exceed max volume count", resolvable=True)
+Attached = tuple[str, str]  # driver, and what tells its volumes apart
+
+
+class NodeVolumeLimits(Filter):
+    name = "NodeVolumeLimits"
+
+    def __init__(self, handle: Handle) -> None:
+        self._claims, self._volumes = handle.lister(Claim), handle.lister(Volume)
+        self._classes, self._csi_nodes = handle.lister(StorageClass), handle.lister(storage_v1.CSINode)
+
+    def events(self) -> Sequence[EventHint]:
+        changed = Action.ADD | Action.UPDATE
+        return EventHint(storage_v1.CSINode, changed), EventHint(ASSIGNED_POD, Action.DELETE), EventHint(Claim, changed)
+
+    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
+        state.data[self.name] = frozenset(self._attached(pod))
+        return None
+
+    def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
+        return bool(state.data[self.name])
+
+    def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
+        csi = self._csi_nodes.get(node.name)
+        drivers = csi.spec.drivers if csi is not None else []
+        limits = {each.name: each.allocatable.count for each in drivers if each.allocatable is not None and each.allocatable.count is not None}
+        if not limits:
+            return None
+        there = {attached for other in node.pods.values() for attached in self._attached(other)}
+        new = state.data[self.name] - there
+        for driver, limit in limits.items():
+            added = sum(each[0] == driver for each in new)
+            if added and added + sum(each[0] == driver for each in there) > limit:
+                return TOO_MANY
+        return None
+
+    def _attached(self, pod: core_v1.Pod) -> Iterator[Attached]:
+        """A volume that several Pods share counts once; a claim that waits for its volume counts as one of its class's driver."""
+        for _, name in pod_claims(pod):
+            claim = self._claims.get(name, pod.metadata.namespace)
+            if claim is None:
+                continue
+            volume = self._volumes.get(claim.spec.volume_name) if claim.spec.volume_name else None
+            if volume is not None:
+                if volume.spec.csi is not None:
+                    yield volume.spec.csi.driver, volume.spec.csi.volume_handle
+                continue
+            storage_class = self._classes.get(claim_class(claim))
+            if storage_class is not None:
+                yield storage_class.provisioner, key_of(claim)

@@ -1,0 +1,244 @@
+"""VolumeBinding: a Pod goes where its volumes are, or can be; claims that wait for a Pod are bound before it is.
+
+https://kubernetes.io/docs/concepts/storage/storage-classes/#volume-binding-mode
+Filter chooses, for each node, a volume for each such claim or sees that one can be made there; Reserve keeps the
+choice for this Pod; PreBind writes it, and waits until the binder has done its part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from wherry.api.types import core_v1
+from wherry.api.volumes import (
+    BOUND_BY_CONTROLLER,
+    NO_PROVISIONER,
+    SELECTED_NODE,
+    Claim,
+    StorageClass,
+    Volume,
+    allowed_on,
+    by_claim,
+    claim_class,
+    find_volume,
+    fits_node,
+    is_bound_to,
+    is_fully_bound,
+    not_owner,
+    pod_claims,
+    requested,
+    volume_class,
+    waits_for_consumer,
+)
+from wherry.client.store import key_of
+from wherry.scheduler.framework import NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.plugins.base import Filter
+
+UNBOUND = Refusal("pod has unbound immediate PersistentVolumeClaims")
+NO_VOLUME = Refusal("node(s) didn't find available persistent volumes to bind")
+CONFLICT = Refusal("node(s) had volume node affinity conflict")
+GONE = Refusal("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
+
+BIND_TIMEOUT = 600.0  # seconds
+FIRST_LOOK, LAST_LOOK = 0.01, 1.0  # seconds between looks whether the binder has bound
+
+
+@dataclass(slots=True)
+class Choice:
+    """What a node offers for the claims that wait: a volume for each, or None where one is to be made."""
+
+    volumes: list[tuple[Claim, Volume | None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PodVolumes:
+    """What PreFilter found, and what Filter chose a node."""
+
+    bound: list[Claim] = field(default_factory=list)
+    waiting: list[Claim] = field(default_factory=list)  # smallest first, so that large volumes are left for large claims
+    free: dict[str, list[Volume]] = field(default_factory=dict)  # by class
+    choices: dict[str, Choice] = field(default_factory=dict)  # by node
+
+
+class VolumeBinding(Filter):
+    name = "VolumeBinding"
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+        self._claims = handle.lister(Claim)
+        self._volumes = handle.lister(Volume)
+        self._classes = handle.lister(StorageClass)
+        # What Pods that are on their way have chosen, until the lists show it: claim -> Pod's uid -> (node, volume).
+        self._assumed: dict[str, dict[str, tuple[str, str]]] = {}
+
+    def events(self) -> Sequence[EventHint]:
+        changed = Action.ADD | Action.UPDATE
+        return (
+            EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
+            EventHint(Volume, changed),
+            EventHint(StorageClass, changed),
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+        )
+
+    # -- which node ----------------------------------------------------------------------------------
+
+    def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
+        found = state.data[self.name] = PodVolumes()
+        for volume, name in pod_claims(pod):
+            claim = self._claims.get(name, pod.metadata.namespace)
+            why = _unusable(pod, volume, name, claim)
+            if why or claim is None:
+                return Refusal(why)
+            if is_fully_bound(claim):
+                found.bound.append(claim)
+            elif not claim.spec.volume_name and waits_for_consumer(self._classes.get(claim_class(claim))):
+                found.waiting.append(claim)
+            else:
+                return UNBOUND
+        if found.waiting:
+            found.waiting.sort(key=requested)
+            wanted = {claim_class(claim) for claim in found.waiting}
+            for each in self._volumes:
+                if volume_class(each) in wanted or each.spec.claim_ref is not None:
+                    found.free.setdefault(volume_class(each), []).append(each)
+        return None
+
+    def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
+        found: PodVolumes = state.data[self.name]
+        return bool(found.bound or found.waiting)
+
+    def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
+        found: PodVolumes = state.data[self.name]
+        if node.node is None:
+            return CONFLICT
+        for claim in found.bound:
+            volume = self._volumes.get(claim.spec.volume_name)
+            if volume is None:
+                return GONE
+            if not fits_node(volume, node.node):
+                return CONFLICT
+        if found.waiting:
+            choice = self._choose(found, node.node)
+            if choice is None:
+                return NO_VOLUME
+            found.choices[node.name] = choice
+        return None
+
+    def _choose(self, found: PodVolumes, node: core_v1.Node) -> Choice | None:
+        choice, taken = Choice(), self._taken_from(found.waiting)
+        for claim in found.waiting:
+            volume = None
+            selected = self._node_of(claim)
+            if selected and selected != node.metadata.name:
+                return None
+            if not claim.metadata.annotations.get(SELECTED_NODE):  # else one is being made
+                candidates = [each for group in found.free.values() for each in group]
+                volume = find_volume(claim, candidates, node=node, excluded=taken, delayed=True)
+            if volume is not None:
+                taken.add(volume.metadata.name)
+            elif not self._can_be_made(claim, node):
+                return None
+            choice.volumes.append((claim, volume))
+        return choice
+
+    def _taken_from(self, claims: Iterable[Claim]) -> set[str]:
+        """Volumes that others have chosen and that do not show it yet."""
+        own = {key_of(claim) for claim in claims}
+        return {volume for key, choices in self._assumed.items() if key not in own for _, volume in choices.values() if volume}
+
+    def _node_of(self, claim: Claim) -> str:
+        """The node that a claim's volume is to be made on; "" while that is open."""
+        assumed = next(iter(self._assumed.get(key_of(claim), {}).values()), ("", ""))
+        return claim.metadata.annotations.get(SELECTED_NODE, "") or assumed[0]
+
+    def _can_be_made(self, claim: Claim, node: core_v1.Node) -> bool:
+        storage_class = self._classes.get(claim_class(claim))
+        if storage_class is None or storage_class.provisioner in ("", NO_PROVISIONER):
+            return False
+        return allowed_on(storage_class, node.metadata.labels)
+
+    # -- from the decision to the binding ------------------------------------------------------------
+
+    def reserve(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
+        for claim, volume in self._chosen(state, node):
+            choice = (node, volume.metadata.name if volume is not None else "")
+            self._assumed.setdefault(key_of(claim), {})[pod.metadata.uid] = choice
+        return None
+
+    def unreserve(self, state: CycleState, pod: core_v1.Pod, node: str) -> None:
+        for claim, _ in self._chosen(state, node):
+            key = key_of(claim)
+            self._assumed.get(key, {}).pop(pod.metadata.uid, None)
+            if not self._assumed.get(key):
+                self._assumed.pop(key, None)
+
+    def _chosen(self, state: CycleState, node: str) -> list[tuple[Claim, Volume | None]]:
+        found: PodVolumes | None = state.data.get(self.name)
+        choice = found.choices.get(node) if found is not None else None
+        return choice.volumes if choice is not None else []
+
+    def pre_bind_pre_flight(self, state: CycleState, pod: core_v1.Pod, node: str) -> bool:
+        return bool(self._chosen(state, node))
+
+    async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
+        """Writes are for the versions that were looked at: a claim that has changed is a new decision."""
+        chosen = self._chosen(state, node)
+        for claim, volume in chosen:
+            if volume is not None:
+                await self._keep(volume, claim)
+            elif claim.metadata.annotations.get(SELECTED_NODE) != node:
+                seen = {"uid": claim.metadata.uid, "resourceVersion": claim.metadata.resource_version}
+                body = {"metadata": {**seen, "annotations": {SELECTED_NODE: node}}}
+                await self._handle.client.patch(Claim, claim.metadata.name, body, claim.metadata.namespace)
+        refusal = await self._until_bound([claim for claim, _ in chosen], node)
+        if refusal is None:
+            self.unreserve(state, pod, node)  # the lists show it now
+        return refusal
+
+    async def _keep(self, volume: Volume, claim: Claim) -> None:
+        """Reserve a volume for a claim; the binder ties the two together."""
+        if is_bound_to(volume, claim):
+            return
+        meta = claim.metadata
+        ref = {
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": meta.namespace, "name": meta.name, "uid": meta.uid,
+            "resourceVersion": meta.resource_version,
+        }
+        seen = {"uid": volume.metadata.uid, "resourceVersion": volume.metadata.resource_version}
+        body = {"metadata": {**seen, "annotations": {BOUND_BY_CONTROLLER: "yes"}}, "spec": {"claimRef": ref}}
+        await self._handle.client.patch(Volume, volume.metadata.name, body)
+
+    async def _until_bound(self, claims: list[Claim], node: str) -> Refusal | None:
+        clock, delay = self._handle.clock, FIRST_LOOK
+        deadline = clock.monotonic() + BIND_TIMEOUT
+        while True:
+            left = []
+            for claim in claims:
+                now = self._claims.get(claim.metadata.name, claim.metadata.namespace)
+                if now is None or now.metadata.uid != claim.metadata.uid or now.metadata.deletion_timestamp is not None:
+                    return Refusal(f'binding volumes: pvc "{key_of(claim)}" is gone or being deleted')
+                if not is_fully_bound(now) or self._volumes.get(now.spec.volume_name) is None:
+                    left.append(claim)
+            if not left:
+                return None
+            if clock.monotonic() >= deadline:
+                return Refusal("binding volumes: context deadline exceeded")
+            await clock.sleep(delay)
+            delay = min(delay * 1.5, LAST_LOOK)
+
+
+def _unusable(pod: core_v1.Pod, volume: core_v1.Volume, name: str, claim: Claim | None) -> str:
+    """Why a Pod cannot go anywhere because of a claim; "" when it can."""
+    if claim is None:
+        if volume.ephemeral is not None:
+            return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+        return f'persistentvolumeclaim "{name}" not found'
+    if volume.ephemeral is not None and (why := not_owner(pod, claim)):
+        return why
+    if claim.status.phase == "Lost":
+        return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{claim.spec.volume_name}"'
+    if claim.metadata.deletion_timestamp is not None:
+        return f'persistentvolumeclaim "{name}" is being deleted'
+    return ""
