@@ -111,6 +111,14 @@ class InterPodAffinityArgs(_Args):
             raise ValueError(f"hardPodAffinityWeight: {self.hard_pod_affinity_weight} not in valid range [0, 100]")
 
 
+class VolumeBindingArgs(_Args):
+    bind_timeout_seconds: int = 600
+
+    def __post_init__(self) -> None:
+        if self.bind_timeout_seconds < 0:
+            raise ValueError(f"bindTimeoutSeconds: {self.bind_timeout_seconds} must be 0 or more")
+
+
 class PodTopologySpreadArgs(_Args):
     default_constraints: list[core_v1.TopologySpreadConstraint] = []
     defaulting_type: Literal["System", "List"] = "System"

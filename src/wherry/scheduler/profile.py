@@ -17,8 +17,12 @@ from wherry.scheduler.plugins.interpodaffinity import InterPodAffinity
 from wherry.scheduler.plugins.nodeaffinity import NodeAffinity
 from wherry.scheduler.plugins.nodebasics import NodeName, NodePorts, NodeUnschedulable
 from wherry.scheduler.plugins.noderesources import NodeResourcesBalancedAllocation, NodeResourcesFit
+from wherry.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from wherry.scheduler.plugins.podtopologyspread import PodTopologySpread
 from wherry.scheduler.plugins.tainttoleration import TaintToleration
+from wherry.scheduler.plugins.volumebinding import VolumeBinding
+from wherry.scheduler.plugins.volumerestrictions import VolumeRestrictions
+from wherry.scheduler.plugins.volumezone import VolumeZone
 
 DEFAULT_SCHEDULER = "default-scheduler"
 PREEMPTION = "DefaultPreemption"
@@ -68,6 +72,10 @@ DEFAULTS: Mapping[str, Registration] = {
     "NodeAffinity": Registration(_affinity, 2, args.NodeAffinityArgs),
     "NodePorts": Registration(lambda handle, given: NodePorts()),
     "NodeResourcesFit": Registration(_fit, 1, args.NodeResourcesFitArgs),
+    "VolumeRestrictions": Registration(lambda handle, given: VolumeRestrictions(handle)),
+    "NodeVolumeLimits": Registration(lambda handle, given: NodeVolumeLimits(handle)),
+    "VolumeBinding": Registration(lambda handle, given: VolumeBinding(handle, given.bind_timeout_seconds), 1, args.VolumeBindingArgs),
+    "VolumeZone": Registration(lambda handle, given: VolumeZone(handle)),
     "PodTopologySpread": Registration(_spread, 2, args.PodTopologySpreadArgs),
     "InterPodAffinity": Registration(_inter_pod, 2, args.InterPodAffinityArgs),
     "NodeResourcesBalancedAllocation": Registration(_balanced, 1, args.NodeResourcesBalancedAllocationArgs),

@@ -209,7 +209,11 @@ class Scheduler:
         try:
             for plugin in profile.pre_bind:
                 if plugin.pre_bind_pre_flight(state, entry.pod, node):
-                    refusal = await plugin.pre_bind(state, entry.pod, node)
+                    self._binding.release()  # it may wait for long, and others must not
+                    try:
+                        refusal = await plugin.pre_bind(state, entry.pod, node)
+                    finally:
+                        await self._binding.acquire()
                     if refusal is not None:
                         self._take_back(entry, assumed, profile, state)
                         await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())

@@ -39,7 +39,8 @@ class NodeVolumeLimits(Filter):
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         csi = self._csi_nodes.get(node.name)
         drivers = csi.spec.drivers if csi is not None else []
-        limits = {each.name: each.allocatable.count for each in drivers if each.allocatable is not None and each.allocatable.count is not None}
+        told = {each.name: each.allocatable.count if each.allocatable is not None else None for each in drivers}
+        limits = {name: count for name, count in told.items() if count is not None}
         if not limits:
             return None
         there = {attached for other in node.pods.values() for attached in self._attached(other)}

@@ -31,6 +31,7 @@ from wherry.api.volumes import (
     volume_class,
     waits_for_consumer,
 )
+from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.store import key_of
 from wherry.scheduler.framework import NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
@@ -41,7 +42,6 @@ NO_VOLUME = Refusal("node(s) didn't find available persistent volumes to bind")
 CONFLICT = Refusal("node(s) had volume node affinity conflict")
 GONE = Refusal("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
 
-BIND_TIMEOUT = 600.0  # seconds
 FIRST_LOOK, LAST_LOOK = 0.01, 1.0  # seconds between looks whether the binder has bound
 
 
@@ -58,18 +58,19 @@ class PodVolumes:
 
     bound: list[Claim] = field(default_factory=list)
     waiting: list[Claim] = field(default_factory=list)  # smallest first, so that large volumes are left for large claims
-    free: dict[str, list[Volume]] = field(default_factory=dict)  # by class
     choices: dict[str, Choice] = field(default_factory=dict)  # by node
 
 
 class VolumeBinding(Filter):
     name = "VolumeBinding"
 
-    def __init__(self, handle: Handle) -> None:
-        self._handle = handle
+    def __init__(self, handle: Handle, bind_timeout: float = 600.0) -> None:
+        self._handle, self._bind_timeout = handle, bind_timeout
         self._claims = handle.lister(Claim)
         self._volumes = handle.lister(Volume)
         self._classes = handle.lister(StorageClass)
+        self._volumes.add_indexer("free", _free)
+        self._volumes.add_indexer("for", _for)
         # What Pods that are on their way have chosen, until the lists show it: claim -> Pod's uid -> (node, volume).
         self._assumed: dict[str, dict[str, tuple[str, str]]] = {}
 
@@ -99,10 +100,6 @@ class VolumeBinding(Filter):
                 return UNBOUND
         if found.waiting:
             found.waiting.sort(key=requested)
-            wanted = {claim_class(claim) for claim in found.waiting}
-            for each in self._volumes:
-                if volume_class(each) in wanted or each.spec.claim_ref is not None:
-                    found.free.setdefault(volume_class(each), []).append(each)
         return None
 
     def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
@@ -134,7 +131,7 @@ class VolumeBinding(Filter):
             if selected and selected != node.metadata.name:
                 return None
             if not claim.metadata.annotations.get(SELECTED_NODE):  # else one is being made
-                candidates = [each for group in found.free.values() for each in group]
+                candidates = [*self._volumes.by_index("for", key_of(claim)), *self._volumes.by_index("free", claim_class(claim))]
                 volume = find_volume(claim, candidates, node=node, excluded=taken, delayed=True)
             if volume is not None:
                 taken.add(volume.metadata.name)
@@ -185,17 +182,24 @@ class VolumeBinding(Filter):
     async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
         """Writes are for the versions that were looked at: a claim that has changed is a new decision."""
         chosen = self._chosen(state, node)
-        for claim, volume in chosen:
-            if volume is not None:
-                await self._keep(volume, claim)
-            elif claim.metadata.annotations.get(SELECTED_NODE) != node:
-                seen = {"uid": claim.metadata.uid, "resourceVersion": claim.metadata.resource_version}
-                body = {"metadata": {**seen, "annotations": {SELECTED_NODE: node}}}
-                await self._handle.client.patch(Claim, claim.metadata.name, body, claim.metadata.namespace)
+        try:
+            for claim, volume in chosen:
+                await (self._keep(volume, claim) if volume is not None else self._select(claim, node))
+        except StatusError as error:
+            if is_not_found(error):  # of the volume or claim, not of the Pod
+                return Refusal(f"binding volumes: {error.message}")
+            raise
         refusal = await self._until_bound([claim for claim, _ in chosen], node)
         if refusal is None:
             self.unreserve(state, pod, node)  # the lists show it now
         return refusal
+
+    async def _select(self, claim: Claim, node: str) -> None:
+        """Have a volume made on the node."""
+        if claim.metadata.annotations.get(SELECTED_NODE) != node:
+            seen = {"uid": claim.metadata.uid, "resourceVersion": claim.metadata.resource_version}
+            body = {"metadata": {**seen, "annotations": {SELECTED_NODE: node}}}
+            await self._handle.client.patch(Claim, claim.metadata.name, body, claim.metadata.namespace)
 
     async def _keep(self, volume: Volume, claim: Claim) -> None:
         """Reserve a volume for a claim; the binder ties the two together."""
@@ -212,7 +216,7 @@ class VolumeBinding(Filter):
 
     async def _until_bound(self, claims: list[Claim], node: str) -> Refusal | None:
         clock, delay = self._handle.clock, FIRST_LOOK
-        deadline = clock.monotonic() + BIND_TIMEOUT
+        deadline = clock.monotonic() + self._bind_timeout
         while True:
             left = []
             for claim in claims:
@@ -227,6 +231,17 @@ class VolumeBinding(Filter):
                 return Refusal("binding volumes: context deadline exceeded")
             await clock.sleep(delay)
             delay = min(delay * 1.5, LAST_LOOK)
+
+
+def _free(volume: Volume) -> list[str]:
+    """An index of volumes that no claim has: their class."""
+    return [volume_class(volume)] if volume.spec.claim_ref is None else []
+
+
+def _for(volume: Volume) -> list[str]:
+    """An index of the others: their claim's key."""
+    ref = volume.spec.claim_ref
+    return [f"{ref.namespace}/{ref.name}"] if ref is not None else []
 
 
 def _unusable(pod: core_v1.Pod, volume: core_v1.Volume, name: str, claim: Claim | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
 from wherry.api.volumes import Claim, by_claim, pod_claims
+from wherry.client.store import key_of
 from wherry.scheduler.framework import ASSIGNED_POD, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter
@@ -39,7 +40,7 @@ class VolumeRestrictions(Filter):
     def events(self) -> Sequence[EventHint]:
         return (
             EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: not set(by_claim(pod)).isdisjoint(by_claim(old))),
-            EventHint(Claim, Action.ADD | Action.UPDATE, lambda pod, old, new: f"{new.metadata.namespace}/{new.metadata.name}" in by_claim(pod)),
+            EventHint(Claim, Action.ADD | Action.UPDATE, lambda pod, old, new: key_of(new) in by_claim(pod)),
         )
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
