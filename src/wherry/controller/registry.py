@@ -22,6 +22,7 @@ from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.pvcprotection.controller import PVCProtectionController
 from wherry.controller.pvprotection.controller import PVProtectionController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
+from wherry.controller.resourcequota.controller import ResourceQuotaController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
 from wherry.controller.statefulset.controller import StatefulSetController
@@ -51,6 +52,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CSRCleanerController,
     DisruptionController,
     HorizontalPodAutoscalerController,
+    ResourceQuotaController,
     PersistentVolumeController,
     PVCProtectionController,
     PVProtectionController,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from wherry.api.resource import Object, Resource
 from wherry.apimachinery.http import UserInfo
 from wherry.storage.cached import CachedObject
+from wherry.util.clock import Clock
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class Reader(Protocol):
 
 class Writer(Reader, Protocol):
     """What plugins may do beside: keep the status of the objects that they act by."""
+
+    clock: Clock
 
     def kinds(self) -> list[tuple[str, str]]:
         """(group, plural) of every kind that is stored."""

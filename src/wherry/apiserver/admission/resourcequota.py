@@ -1,26 +1,27 @@
 """ResourceQuota: nothing is made that a namespace's quotas have no room for.
 
-Usage is summed from the caches, with what is admitted but not yet written; the quota's status is brought up
-to date on the way.  https://kubernetes.io/docs/concepts/policy/resource-quotas/
+Usage is summed from the caches, with what is admitted but not yet written, so concurrent writers never have more
+together than there is; the quota's status is brought up to date on the way (the quota controller keeps it then).
+https://kubernetes.io/docs/concepts/policy/resource-quotas/
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from functools import partial
 
+import msgspec
+
+from wherry.api.quota import TYPED, Kind, Usage, Weight, add, in_scope, kinds_of, unspecified, weigh
 from wherry.api.resource import Object
+from wherry.api.types.core_v1 import ResourceQuotaSpec
 from wherry.apimachinery import errors
-from wherry.apimachinery.quantity import Quantity, parse
+from wherry.apimachinery.quantity import ZERO, parse
 from wherry.apiserver.admission.interface import Attributes, Writer
-from wherry.apiserver.admission.quotausage import CLASSIC, Usage, count_name, in_scope, unspecified, usage_of
 from wherry.apiserver.codec import decode_json
 from wherry.storage.cached import CachedObject
 
-ZERO = Quantity()
 _UPDATES = ("services", "persistentvolumeclaims")  # kinds whose usage changes with a write of the object itself
-_SERVICES = ("services.nodeports", "services.loadbalancers")
-Kind = tuple[str, str]  # group and plural
 
 
 class ResourceQuota:
@@ -54,25 +55,26 @@ class ResourceQuota:
         """What the write adds to the quota, set aside until it is done.  Raises StatusError 403 when there is no room."""
         resource, obj, old = attributes.resource, attributes.obj, attributes.old
         assert obj is not None
-        hard, name = quota["spec"].get("hard") or {}, quota["metadata"]["name"]
-        if not in_scope(quota, resource.plural, obj):
+        spec, name, kind = _spec(quota), quota["metadata"]["name"], (resource.group, resource.plural)
+        hard, weight = spec.hard, weigh(kind, obj)
+        if not in_scope(spec, weight):
             return {}
-        if resource.plural == "pods" and not resource.group and (missing := unspecified(hard, obj)):
+        if kind == ("", "pods") and (missing := unspecified(hard, obj)):
             raise self._refused(attributes, f"failed quota: {name}: must specify {missing}")
-        kind = (resource.group, resource.plural)
-        before = usage_of(*kind, old) if old is not None else {}
-        after = usage_of(*kind, obj)
+        former = weigh(kind, old) if old is not None else None
+        before = former.usage if former is not None and in_scope(spec, former) else {}
+        after = weight.usage
         delta = {each: after[each] - before.get(each, ZERO) for each in sorted(after) if each in hard}
         delta = {each: amount for each, amount in delta.items() if amount > ZERO}
         if not delta:
             return {}
         key = (attributes.namespace, name)
-        used = self._used(quota, [kind])
-        over = [each for each in delta if parse(str(hard[each])) < used.get(each, ZERO) + delta[each]]
+        used = self._used(quota, spec, [kind])
+        over = [each for each in delta if parse(hard[each]) < used.get(each, ZERO) + delta[each]]
         if over:
             told = [
                 ",".join(f"{each}={amounts.get(each, ZERO)}" for each in over)
-                for amounts in (delta, used, {each: parse(str(hard[each])) for each in over})
+                for amounts in (delta, used, {each: parse(hard[each]) for each in over})
             ]
             raise self._refused(attributes, f"exceeded quota: {name}, requested: {told[0]}, used: {told[1]}, limited: {told[2]}")
         if not attributes.dry_run:
@@ -93,59 +95,36 @@ class ResourceQuota:
 
     # -- usage -------------------------------------------------------------------------------------
 
-    def _used(self, quota: Object, kinds: Iterable[Kind]) -> Usage:
+    def _used(self, quota: Object, spec: ResourceQuotaSpec, kinds: Iterable[Kind]) -> Usage:
         """What the objects of `kinds` use of the quota, by the caches, and all that is on its way."""
-        hard, meta = quota["spec"].get("hard") or {}, quota["metadata"]
+        meta, now = quota["metadata"], self._server.clock.time()
         total: Usage = {}
         for kind in kinds:
             for cached in self._server.cached_list(*kind, meta["namespace"]):
-                if not _scoped(quota) or in_scope(quota, kind[1], decode_json(cached.value)):
-                    _add(total, _usage(kind, cached), hard)
+                weight = _weight(kind, cached)
+                if in_scope(spec, weight):
+                    add(total, weight.at(now), spec.hard)
         for pending in self._pending.get((meta["namespace"], meta["name"]), ()):
-            _add(total, pending, hard)
+            add(total, pending, spec.hard)
         return total
 
     async def _record(self, quota: Object) -> None:
         """Write what is used now into the quota's status."""
-        hard, meta = quota["spec"].get("hard") or {}, quota["metadata"]
-        used = self._used(quota, [kind for kind in self._server.kinds() if _counts(hard, kind)])
-        status = {"hard": hard, "used": {name: str(used.get(name, ZERO)) for name in hard}}
+        spec, meta = _spec(quota), quota["metadata"]
+        served = kinds_of(spec.hard)
+        used = self._used(quota, spec, [kind for kind in self._server.kinds() if kind in served])
+        status = {"hard": spec.hard, "used": {name: str(used.get(name, ZERO)) for name in spec.hard}}
         await self._server.write_status("", "resourcequotas", meta["namespace"], meta["name"], status)
 
 
-def _add(total: Usage, more: Usage, names: Container[str]) -> None:
-    for name, amount in more.items():
-        if name in names:
-            total[name] = total.get(name, ZERO) + amount
+def _spec(quota: Object) -> ResourceQuotaSpec:
+    return msgspec.convert(quota.get("spec") or {}, ResourceQuotaSpec, strict=False)
 
 
-def _scoped(quota: Object) -> bool:
-    return bool(quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"))
-
-
-def _usage(kind: Kind, cached: CachedObject) -> Usage:
+def _weight(kind: Kind, cached: CachedObject) -> Weight:
     """Remembered with the object version."""
-    found: Usage | None = cached.memo.get("quota usage")
+    found: Weight | None = cached.memo.get("quota weight")
     if found is None:
-        found = cached.memo["quota usage"] = usage_of(*kind, decode_json(cached.value))
+        found = weigh(kind, decode_json(cached.value) if kind in TYPED else None)
+        cached.memo["quota weight"] = found
     return found
-
-
-def _counts(hard: Iterable[str], kind: Kind) -> bool:
-    """Whether a quota with these names counts anything of objects of `kind`."""
-    group, plural = kind
-    return any(name == count_name(group, plural) or (not group and _owner(name) == plural) for name in hard)
-
-
-def _owner(name: str) -> str:
-    """The kind, of the core group, that a quota's name is about ("": another `count/`)."""
-    if name.startswith("count/"):
-        return ""
-    if name in CLASSIC or name == "pods":
-        return name
-    if name in _SERVICES:
-        return "services"
-    if name == "requests.storage" or ".storageclass.storage.k8s.io/" in name:
-        return "persistentvolumeclaims"
-    return "pods"
-

@@ -1,0 +1,1 @@
+"""ResourceQuotas: what each of them has used."""
