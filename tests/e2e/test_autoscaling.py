@@ -1,0 +1,108 @@
+"""`kubectl autoscale`, `drain` and `create quota` on a real cluster: what a learner types, and what is seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cluster_harness import Cluster, eventually
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
+BURN = "while [ ! -e /stop ]; do :; done; sleep 10000"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Any) -> Iterator[Cluster]:
+    made = Cluster("e2e-scale", tmp_path_factory.mktemp("e2e-scale"))
+    made.wherry("up")
+    try:
+        made.wherry("image", "load", str(busybox_archive))
+        yield made
+    finally:
+        made.wherry("reset")
+
+
+def deploy(cluster: Cluster, name: str, replicas: int, command: str, namespace: str = "default", **resources: Any) -> None:
+    container = {"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", command], "resources": resources}
+    cluster.apply({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 0}},
+        },
+    })
+
+
+def replicas(cluster: Cluster, name: str) -> int:
+    return int(cluster.get("deployment", name)["spec"]["replicas"])
+
+
+def test_a_busy_deployment_grows_and_an_idle_one_shrinks(cluster: Cluster) -> None:
+    deploy(cluster, "burn", 1, BURN, requests={"cpu": "20m"}, limits={"cpu": "60m"})
+    cluster.kubectl("rollout", "status", "deployment/burn", "--timeout=30s")
+    cluster.kubectl("autoscale", "deployment", "burn", "--cpu-percent=50", "--min=1", "--max=2")
+    eventually(lambda: replicas(cluster, "burn") == 2, "the Deployment has grown", 45)
+    [row] = cluster.kubectl("get", "hpa", "burn", "--no-headers").splitlines()
+    name, target, resource, measured, least, most, *_ = row.split()
+    assert (name, target, resource, least, most) == ("burn", "Deployment/burn", "cpu:", "1", "2")
+    assert measured.endswith("%/50%")
+    assert int(measured.partition("%")[0]) > 100
+    told = cluster.kubectl("describe", "hpa", "burn")
+    assert "SuccessfulRescale" in told
+    assert "New size: 2; reason: cpu resource utilization (percentage of request) above target" in told
+    assert "the HPA was able to successfully calculate a replica count from cpu resource utilization" in told
+
+    cluster.kubectl("rollout", "status", "deployment/burn", "--timeout=30s")
+    for pod in cluster.get("pods", "-l", "app=burn")["items"]:
+        cluster.kubectl("exec", pod["metadata"]["name"], "--", "touch", "/stop")
+
+    def idle() -> bool:
+        used = [line.split()[1] for line in cluster.kubectl("top", "pods", "-l", "app=burn", "--no-headers").splitlines()]
+        return len(used) == 2 and all(int(each.removesuffix("m")) < 5 for each in used)
+
+    eventually(idle, "the Pods are idle", 30)
+    patch = '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":0}}}}'
+    cluster.kubectl("patch", "hpa", "burn", "-p", patch)
+    eventually(lambda: replicas(cluster, "burn") == 1, "the Deployment has shrunk", 20)
+    assert "New size: 1; reason: All metrics below target" in eventually(
+        lambda: (text := cluster.kubectl("describe", "hpa", "burn")).count("SuccessfulRescale") > 1 and text, "it says so", 5
+    )
+
+
+def test_a_drain_keeps_to_the_budget(cluster: Cluster) -> None:
+    deploy(cluster, "web", 3, "sleep 10000")
+    cluster.kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=2")
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+
+    def allowed() -> int:
+        return int(cluster.get("pdb", "web")["status"]["disruptionsAllowed"])
+
+    eventually(lambda: allowed() == 1, "one Pod may go", 10)
+    [node] = [each["metadata"]["name"] for each in cluster.get("nodes")["items"]]
+    try:
+        told = cluster.kubectl("drain", node, "--pod-selector=app=web", "--timeout=3s", check=False)
+        assert "Cannot evict pod as it would violate the pod's disruption budget." in told
+        left = [each for each in cluster.get("pods", "-l", "app=web")["items"] if each["spec"].get("nodeName")]
+        assert len(left) == 2, "one was evicted, and its successor has no place on a cordoned node"
+        assert allowed() == 0
+    finally:
+        cluster.kubectl("uncordon", node)
+    eventually(lambda: allowed() == 1, "the successor runs, and one may go again", 20)
+
+
+def test_a_quota_bounds_a_deployment_and_shows_what_is_used(cluster: Cluster) -> None:
+    cluster.kubectl("create", "namespace", "small")
+    cluster.kubectl("create", "quota", "small", "-n", "small", "--hard=pods=2,requests.cpu=1")
+    deploy(cluster, "many", 3, "sleep 10000", "small", requests={"cpu": "10m"})
+
+    def used() -> dict[str, str]:
+        lines = cluster.kubectl("describe", "quota", "small", "-n", "small").splitlines()
+        return {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 3 and not line.startswith(("-", "Resource"))}
+
+    eventually(lambda: used() == {"pods": "2", "requests.cpu": "20m"}, "two of three Pods are there", 20)
+    refused = 'is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2'
+    assert refused in eventually(lambda: cluster.kubectl("get", "events", "-n", "small"), "the events")
+    cluster.kubectl("scale", "deployment", "many", "-n", "small", "--replicas=1")
+    eventually(lambda: used() == {"pods": "1", "requests.cpu": "10m"}, "what went uses nothing", 20)
