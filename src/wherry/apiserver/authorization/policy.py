@@ -174,18 +174,23 @@ delete,{READ},{CHANGE} | core | pods
     "service-account-controller": f"create,{READ} | core | serviceaccounts\n{READ} | core | namespaces\n{EVENTS}",
     "root-ca-cert-publisher": f"create,{READ},{CHANGE} | core | configmaps\n{READ} | core | namespaces\n{EVENTS}",
     "disruption-controller": f"""
-{READ},{CHANGE} | policy | poddisruptionbudgets,poddisruptionbudgets/status
-{READ} | apps | deployments,replicasets,statefulsets
-{READ} | core | replicationcontrollers,pods
+{READ} | apps,extensions | deployments,replicasets
+{READ} | apps | statefulsets
+{READ} | core | replicationcontrollers
+{READ} | policy | poddisruptionbudgets
+{CHANGE} | policy | poddisruptionbudgets/status
 {CHANGE} | core | pods/status
 get | * | */scale
 {EVENTS}""",
-    "resourcequota-controller": f"{READ} | * | *\n{CHANGE} | core | resourcequotas/status\n{EVENTS}",
+    "resourcequota-controller": f"list,watch | * | *\n{CHANGE} | core | resourcequotas/status\n{EVENTS}",
     "horizontal-pod-autoscaler": f"""
-{READ},{CHANGE} | autoscaling | horizontalpodautoscalers,horizontalpodautoscalers/status
+{READ} | autoscaling | horizontalpodautoscalers
+{CHANGE} | autoscaling | horizontalpodautoscalers/status
 get,{CHANGE} | * | */scale
-{READ} | core | pods
-{READ} | metrics.k8s.io,custom.metrics.k8s.io,external.metrics.k8s.io | *
+list,watch | core | pods
+list,watch | metrics.k8s.io | pods
+{READ} | custom.metrics.k8s.io | *
+{READ} | external.metrics.k8s.io | *
 {EVENTS}""",
     "persistent-volume-binder": f"""
 {ALL} | core | persistentvolumes,persistentvolumes/status,persistentvolumeclaims,persistentvolumeclaims/status,pods
