@@ -1,0 +1,256 @@
+"""The plugins for volumes, over listers that a test fills."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from wherry.api.types import core_v1, meta_v1, storage_v1
+from wherry.api.volumes import BIND_COMPLETED, SELECTED_NODE, Claim, StorageClass, Volume
+from wherry.client.store import Store
+from wherry.scheduler.framework import CycleState, Refusal
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
+from wherry.scheduler.plugins.volumebinding import VolumeBinding
+from wherry.scheduler.plugins.volumerestrictions import VolumeRestrictions
+from wherry.scheduler.plugins.volumezone import VolumeZone
+from wherry.util.clock import FakeClock
+
+HOSTNAME = "kubernetes.io/hostname"
+
+
+class Api:
+    """Plays the API server for PreBind: patches arrive in the listers."""
+
+    def __init__(self, stores: dict[type[Any], Store[Any]]) -> None:
+        self._stores = stores
+        self.patches: list[tuple[str, dict[str, Any]]] = []
+
+    async def patch(self, kind: type[Any], name: str, body: dict[str, Any], namespace: str = "") -> None:
+        self.patches.append((name, body))
+        old = self._stores[kind].get(name, namespace)
+        annotations = {**old.metadata.annotations, **body["metadata"].get("annotations", {})}
+        self._stores[kind].put(msgspec.structs.replace(old, metadata=msgspec.structs.replace(old.metadata, annotations=annotations)))
+
+
+class World:
+    """The framework's Handle and Snapshot in one."""
+
+    def __init__(self, *objects: Any, nodes: tuple[NodeInfo, ...] = ()) -> None:
+        self._stores: dict[type[Any], Store[Any]] = {}
+        self.clock = FakeClock()
+        self.client: Any = Api(self._stores)
+        self.nodes = {info.name: info for info in nodes or (node("n1"), node("n2"))}
+        for each in objects:
+            self.put(each)
+
+    def lister(self, kind: type[Any]) -> Store[Any]:
+        return self._stores.setdefault(kind, Store())
+
+    def put(self, obj: Any) -> None:
+        self.lister(type(obj)).put(obj)
+
+    def ask(self, plugin: Any, pod: core_v1.Pod, name: str = "n1") -> tuple[str | None, CycleState]:
+        """Why the node will not do; None when it does."""
+        state = CycleState()
+        refusal = plugin.pre_filter(state, pod, self)
+        if refusal is None and plugin.relevant(state, pod):
+            refusal = plugin.filter(state, pod, self.nodes[name])
+        assert refusal is None or isinstance(refusal, Refusal)
+        return (refusal.reason if refusal else None), state
+
+
+def node(name: str, **labels: str) -> NodeInfo:
+    labelled = {HOSTNAME: name, **{f"topology.kubernetes.io/{key}": value for key, value in labels.items()}}
+    return NodeInfo(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name, labels=labelled)), name)
+
+
+def pod(*claims: str, name: str = "p", ephemeral: bool = False) -> core_v1.Pod:
+    volumes = [
+        core_v1.Volume(name=each, persistent_volume_claim=core_v1.PersistentVolumeClaimVolumeSource(claim_name=each)) for each in claims
+    ]
+    if ephemeral:
+        volumes.append(core_v1.Volume(name="own", ephemeral=core_v1.EphemeralVolumeSource()))
+    return core_v1.Pod(metadata=meta_v1.ObjectMeta(name=name, namespace="default", uid=f"uid-{name}"), spec=core_v1.PodSpec(volumes=volumes))
+
+
+def claim(
+    name: str = "data", storage: str = "", *, volume: str = "", phase: str = "Pending", size: str = "1Gi", node: str = "",
+    going: bool = False, modes: tuple[str, ...] = ("ReadWriteOnce",),
+) -> Claim:
+    annotations = {BIND_COMPLETED: "yes"} if phase == "Bound" else {}
+    if node:
+        annotations[SELECTED_NODE] = node
+    deleted = "2026-11-23T00:00:00Z" if going else None
+    meta = meta_v1.ObjectMeta(name=name, namespace="default", uid=f"uid-{name}", annotations=annotations, deletion_timestamp=deleted)
+    return Claim(
+        metadata=meta, status=core_v1.PersistentVolumeClaimStatus(phase=phase),
+        spec=core_v1.PersistentVolumeClaimSpec(
+            access_modes=list(modes), storage_class_name=storage, volume_name=volume,
+            resources=core_v1.VolumeResourceRequirements(requests={"storage": size}),
+        ),
+    )
+
+
+def volume(name: str, storage: str = "", *, on: str = "", size: str = "1Gi", csi: str = "", labels: dict[str, str] | None = None) -> Volume:
+    term = core_v1.NodeSelectorRequirement(key=HOSTNAME, operator="In", values=[on])
+    selector = core_v1.NodeSelector(node_selector_terms=[core_v1.NodeSelectorTerm(match_expressions=[term])])
+    return Volume(
+        metadata=meta_v1.ObjectMeta(name=name, labels=labels or {}), status=core_v1.PersistentVolumeStatus(phase="Available"),
+        spec=core_v1.PersistentVolumeSpec(
+            capacity={"storage": size}, access_modes=["ReadWriteOnce"], storage_class_name=storage,
+            node_affinity=core_v1.VolumeNodeAffinity(required=selector) if on else None,
+            csi=core_v1.CSIPersistentVolumeSource(driver=csi, volume_handle=name) if csi else None,
+        ),
+    )
+
+
+def storage_class(name: str, provisioner: str = "wherry.io/local", mode: str = "WaitForFirstConsumer", **more: Any) -> StorageClass:
+    return StorageClass(metadata=meta_v1.ObjectMeta(name=name), provisioner=provisioner, volume_binding_mode=mode, **more)
+
+
+WAIT, MANUAL = storage_class("wait"), storage_class("manual", "kubernetes.io/no-provisioner")
+NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
+ELSEWHERE = storage_class("there", allowed_topologies=[core_v1.TopologySelectorTerm(
+    match_label_expressions=[core_v1.TopologySelectorLabelRequirement(key=HOSTNAME, values=["n2"])],
+)])
+
+
+@pytest.mark.parametrize(("asked", "objects", "why"), [
+    pytest.param(pod(), [], None, id="no claims"),
+    pytest.param(pod("data"), [], 'persistentvolumeclaim "data" not found', id="not found"),
+    pytest.param(
+        pod(ephemeral=True), [], 'waiting for ephemeral volume controller to create the persistentvolumeclaim "p-own"', id="not made yet",
+    ),
+    pytest.param(
+        pod(ephemeral=True), [claim("p-own")], "PVC default/p-own was not created for pod default/p (pod is not owner)", id="not its own",
+    ),
+    pytest.param(pod("data"), [claim(going=True)], 'persistentvolumeclaim "data" is being deleted', id="going"),
+    pytest.param(
+        pod("data"), [claim(phase="Lost", volume="pv")], 'persistentvolumeclaim "data" bound to non-existent persistentvolume "pv"', id="lost",
+    ),
+    pytest.param(pod("data"), [claim()], "pod has unbound immediate PersistentVolumeClaims", id="not bound"),
+    pytest.param(
+        pod("data"), [claim(storage="wait", volume="pv"), WAIT], "pod has unbound immediate PersistentVolumeClaims", id="asks for a volume",
+    ),
+    pytest.param(pod("data"), [claim(phase="Bound", volume="pv"), volume("pv", on="n1")], None, id="bound, here"),
+    pytest.param(
+        pod("data"), [claim(phase="Bound", volume="pv"), volume("pv", on="n2")], "node(s) had volume node affinity conflict", id="elsewhere",
+    ),
+    pytest.param(
+        pod("data"), [claim(phase="Bound", volume="pv")], "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+        id="volume gone",
+    ),
+    pytest.param(pod("data"), [claim(storage="wait"), WAIT], None, id="can be made"),
+    pytest.param(pod("data"), [claim(storage="wait", node="n1"), WAIT], None, id="is being made here"),
+    pytest.param(pod("data"), [claim(storage="wait", node="n2"), WAIT], NO_VOLUME, id="is being made elsewhere"),
+    pytest.param(pod("data"), [claim(storage="there"), ELSEWHERE], NO_VOLUME, id="can be made elsewhere"),
+    pytest.param(pod("data"), [claim(storage="manual"), MANUAL], NO_VOLUME, id="nobody makes them"),
+    pytest.param(pod("data"), [claim(storage="manual"), MANUAL, volume("pv", "manual", on="n1")], None, id="free here"),
+    pytest.param(pod("data"), [claim(storage="manual"), MANUAL, volume("pv", "manual", on="n2")], NO_VOLUME, id="free elsewhere"),
+    pytest.param(
+        pod("a", "b"), [claim("a", "manual"), claim("b", "manual"), MANUAL, volume("pv", "manual")], NO_VOLUME, id="one for two",
+    ),
+])
+def test_volume_binding(asked: core_v1.Pod, objects: list[Any], why: str | None):
+    world = World(*objects)
+    assert world.ask(VolumeBinding(world), asked)[0] == why
+
+
+def test_the_large_volume_is_left_for_the_large_claim():
+    world = World(MANUAL, claim("a", "manual", size="5Gi"), claim("b", "manual"), volume("big", "manual", size="5Gi"), volume("small", "manual"))
+    _, state = world.ask(VolumeBinding(world), pod("a", "b"))
+    chosen = {each.metadata.name: found.metadata.name for each, found in state.data["VolumeBinding"].choices["n1"].volumes}
+    assert chosen == {"a": "big", "b": "small"}
+
+
+def test_what_one_pod_has_chosen_is_not_for_another():
+    world = World(MANUAL, claim("a", "manual"), claim("b", "manual"), volume("pv", "manual"))
+    plugin = VolumeBinding(world)
+    _, state = world.ask(plugin, pod("a"))
+    assert plugin.reserve(state, pod("a"), "n1") is None
+    assert world.ask(plugin, pod("b", name="q"))[0] == NO_VOLUME
+    assert world.ask(plugin, pod("a", name="r"))[0] is None
+    assert world.ask(plugin, pod("a", name="r"), "n2")[0] == NO_VOLUME, "the claim goes where its first Pod goes"
+    plugin.unreserve(state, pod("a"), "n1")
+    assert world.ask(plugin, pod("b", name="q"))[0] is None
+
+
+@pytest.mark.parametrize(("offered", "patched"), [([], ["data"]), ([volume("pv", "wait")], ["pv"])], ids=["made", "taken"])
+async def test_pre_bind_writes_and_waits(offered: list[Volume], patched: list[str]):
+    world = World(WAIT, claim(storage="wait"), *offered)
+    plugin, asked = VolumeBinding(world), pod("data")
+    _, state = world.ask(plugin, asked)
+    plugin.reserve(state, asked, "n1")
+    assert plugin.pre_bind_pre_flight(state, asked, "n1")
+    task = asyncio.ensure_future(plugin.pre_bind(state, asked, "n1"))
+    await world.clock.advance(1)
+    assert not task.done()
+    assert [name for name, _ in world.client.patches] == patched
+    assert all("resourceVersion" in body["metadata"] for _, body in world.client.patches)
+    world.put(volume("pv", "wait"))
+    world.put(claim(storage="wait", phase="Bound", volume="pv", node="n1"))
+    await world.clock.advance(2)
+    assert await task is None
+
+
+async def test_pre_bind_gives_up():
+    world = World(WAIT, claim(storage="wait"))
+    plugin, asked = VolumeBinding(world, bind_timeout=5), pod("data")
+    _, state = world.ask(plugin, asked)
+    task = asyncio.ensure_future(plugin.pre_bind(state, asked, "n1"))
+    for _ in range(10):
+        await world.clock.advance(1)
+    refusal = await task
+    assert refusal is not None
+    assert refusal.reason == "binding volumes: context deadline exceeded"
+
+
+IN_USE = "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"
+
+
+@pytest.mark.parametrize(("mode", "other", "why"), [
+    ("ReadWriteOncePod", "data", IN_USE), ("ReadWriteOncePod", "else", None), ("ReadWriteOnce", "data", None),
+])
+def test_one_pod_only(mode: str, other: str, why: str | None):
+    world = World(claim(modes=(mode,)), claim("else"))
+    plugin, taken = VolumeRestrictions(world), pod(other, name="q")
+    world.nodes["n2"].add(taken)  # wherever it is
+    found, state = world.ask(plugin, pod("data"))
+    assert found == why
+    if why:
+        plugin.remove_pod(state, pod("data"), taken, world.nodes["n2"])
+        assert plugin.filter(state, pod("data"), world.nodes["n1"]) is None
+
+
+ZONE = "topology.kubernetes.io/zone"
+
+
+@pytest.mark.parametrize(("labels", "zone", "why"), [
+    pytest.param({ZONE: "a"}, {"zone": "a"}, None, id="same"),
+    pytest.param({ZONE: "a"}, {"zone": "b"}, "node(s) had no available volume zone", id="another"),
+    pytest.param({ZONE: "a__b"}, {"zone": "b"}, None, id="one of several"),
+    pytest.param({"failure-domain.beta.kubernetes.io/zone": "a"}, {"zone": "a"}, None, id="older name"),
+    pytest.param({ZONE: "a"}, {}, None, id="a cluster without zones"),
+    pytest.param({ZONE: "a"}, {"region": "r"}, "node(s) had no available volume zone", id="a region without the zone"),
+    pytest.param({}, {"zone": "a"}, None, id="a volume without one"),
+])
+def test_zones(labels: dict[str, str], zone: dict[str, str], why: str | None):
+    world = World(claim(phase="Bound", volume="pv"), volume("pv", labels=labels), nodes=(node("n1", **zone),))
+    assert world.ask(VolumeZone(world), pod("data"))[0] == why
+
+
+@pytest.mark.parametrize(("limit", "why"), [(2, None), (1, "node(s) exceed max volume count")])
+def test_limits_of_a_driver(limit: int, why: str | None):
+    driver = storage_v1.CSINodeDriver(name="csi", node_id="n1", allocatable=storage_v1.VolumeNodeResources(count=limit))
+    csi = storage_v1.CSINode(metadata=meta_v1.ObjectMeta(name="n1"), spec=storage_v1.CSINodeSpec(drivers=[driver]))
+    bound = [claim(each, phase="Bound", volume=f"pv-{each}") for each in "ab"]
+    world = World(csi, *bound, *(volume(f"pv-{each}", csi="csi") for each in "ab"))
+    world.nodes["n1"].add(pod("a", name="q"))
+    plugin = NodeVolumeLimits(world)
+    assert world.ask(plugin, pod("b"))[0] == why
+    assert world.ask(plugin, pod("a"))[0] is None, "the same volume again takes no more room"
+    assert world.ask(plugin, pod("b"), "n2")[0] is None, "no CSINode, no limit"
