@@ -38,7 +38,7 @@ class ResourceQuotaController(Controller):
         super().__init__(context)
         self.quotas = self.informer(core_v1.ResourceQuota)
         self._informers: dict[Kind, Informer[Any]] = {}
-        self._weights: dict[str, Weight] = {}  # by uid, of kinds whose weight differs
+        self._weights: dict[str, tuple[str, Weight]] = {}  # by uid, with the object's version; of what quotas count
         self._served: dict[Kind, ResourceInfo] = {}
         self._looked = float("-inf")
         self.quotas.add_handler(Handler(self.enqueue, self._quota_changed))
@@ -56,30 +56,35 @@ class ResourceQuotaController(Controller):
 
     def _follow(self, kind: Kind, informer: Informer[Any]) -> None:
         self._informers[kind] = informer
-        put, gone = partial(self._put, kind), partial(self._gone, kind)
-        informer.add_handler(Handler(put, partial(self._changed, kind), gone))
-
-    def _put(self, kind: Kind, obj: Any) -> None:
-        if kind in TYPED:
-            self._weights[obj.metadata.uid] = weigh(kind, obj)
-        self._wake(kind, obj.metadata.namespace)
+        informer.add_handler(Handler(partial(self._wake, kind), partial(self._changed, kind), partial(self._gone, kind)))
 
     def _changed(self, kind: Kind, old: Any, new: Any) -> None:
-        if kind not in TYPED:
-            return  # an object counts, whatever is in it
-        weight = weigh(kind, new)
-        if weight != self._weights.get(new.metadata.uid):
-            self._weights[new.metadata.uid] = weight
-            self._wake(kind, new.metadata.namespace)
+        """A kind that is only counted counts the same, whatever is in it."""
+        if kind in TYPED and self._quotas_of(kind, new):
+            known = self._weights.get(new.metadata.uid)
+            if known is None or known[1] != self._weight(kind, new):
+                self._wake(kind, new)
 
     def _gone(self, kind: Kind, obj: Any) -> None:
         self._weights.pop(obj.metadata.uid, None)
-        self._wake(kind, obj.metadata.namespace)
+        self._wake(kind, obj)
 
-    def _wake(self, kind: Kind, namespace: str) -> None:
-        for quota in self.quotas.store.by_index("namespace", namespace):
-            if kind in kinds_of(quota.spec.hard):
-                self.queue.add_after(key_of(quota), TOGETHER)
+    def _wake(self, kind: Kind, obj: Any) -> None:
+        for quota in self._quotas_of(kind, obj):
+            self.queue.add_after(key_of(quota), TOGETHER)
+
+    def _quotas_of(self, kind: Kind, obj: Any) -> list[core_v1.ResourceQuota]:
+        """The quotas that count the object, if it is in their scope."""
+        return [
+            quota for quota in self.quotas.store.by_index("namespace", obj.metadata.namespace) if kind in kinds_of(quota.spec.hard)
+        ]
+
+    def _weight(self, kind: Kind, obj: Any) -> Weight:
+        meta = obj.metadata
+        known = self._weights.get(meta.uid)
+        if known is None or known[0] != meta.resource_version:
+            known = self._weights[meta.uid] = meta.resource_version, weigh(kind, obj)
+        return known[1]
 
     async def _informer_of(self, kind: Kind) -> Informer[Any] | None:
         """The informer of a kind that a quota names; None while nobody serves it."""
@@ -126,7 +131,7 @@ class ResourceQuotaController(Controller):
         if kind not in TYPED:
             counted = weigh(kind, None)
             return (counted for _ in objects)
-        return (self._weights[obj.metadata.uid] for obj in objects)
+        return (self._weight(kind, obj) for obj in objects)
 
     async def _write(self, quota: core_v1.ResourceQuota, status: dict[str, Any] | None) -> None:
         """Raises a conflict when admission has written meanwhile: it knows of more."""
