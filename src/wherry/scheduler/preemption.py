@@ -83,7 +83,8 @@ class DryRun:
         self._state = decision.state
         self._budgets = [(budget, from_label_selector(budget.spec.selector)) for budget in budgets]
         self._nodes = [name for name, (_, refusal) in decision.diagnosis.items() if refusal.resolvable]
-        self._plugins = [plugin for plugin in profile.filters if plugin.relevant(decision.state, pod)]
+        # A Pod that was refused beforehand has not been seen by the plugins after that one.
+        self._plugins = [plugin for plugin in profile.filters if plugin.relevant(decision.state, pod)] if self._nodes else []
         self.told: dict[str, Refusal] = {}
         self.candidates: list[Candidate] = []
 

@@ -260,6 +260,9 @@ class Scheduler:
             self.queue.park(entry, decision.plugins)
             if not (isinstance(error, StatusError) and error.code in (404, 409)):
                 log.warning("preemption for %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
+        except Exception:
+            log.exception("preemption for %s/%s", pod.metadata.namespace, pod.metadata.name)
+            self.queue.park(entry, decision.plugins)
         finally:
             self._binding.release()
 
