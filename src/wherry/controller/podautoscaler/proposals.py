@@ -74,9 +74,11 @@ def _resource(source: ResourceSource, container: str, reading: Reading, asked: _
             )
             current: dict[str, Any] = {"averageValue": _quantity(average)}
             name = f"{source.name} resource"
+        elif target.average_utilization is None:
+            raise CannotCompute("invalid resource metric source: neither an average utilization target nor an average value was set")
         else:
             replicas, percent, average = calculator.by_utilization(
-                asked.target.replicas, target.average_utilization or 0, asked.pods, metrics, source.name, container, asked.tolerances,
+                asked.target.replicas, target.average_utilization, asked.pods, metrics, source.name, container, asked.tolerances,
                 asked.now,
             )
             current = {"averageUtilization": percent, "averageValue": _quantity(average)}
@@ -130,9 +132,11 @@ def _one_value(target: MetricTarget, reading: Reading, asked: _Asked) -> tuple[i
         raise CannotCompute(reading.message)
     if not isinstance(reading, int):
         raise TypeError("a metric of Pods where one value was asked for")
-    if target.average_value and target.type != "Value":
+    if target.average_value and (target.type == "AverageValue" or not target.value):
         replicas, share = calculator.by_share(asked.target.status_replicas, milli(target.average_value), reading, asked.tolerances)
         return replicas, {"averageValue": _quantity(share)}
+    if not target.value:
+        raise CannotCompute("invalid metric source: neither a value target nor an average value target was set")
     replicas = calculator.by_value(asked.target.replicas, milli(target.value), reading, asked.pods, asked.tolerances)
     return replicas, {"value": _quantity(reading)}
 
