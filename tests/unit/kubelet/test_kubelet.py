@@ -490,3 +490,16 @@ async def test_a_pre_stop_hook_takes_from_the_grace_period(tmp_path: Path) -> No
         assert node.phase("p") == "Running"
         await node.run(1)
         assert node.pod("p") is None
+
+
+async def test_a_pod_that_ended_well_stays_so_when_its_container_is_gone(node: Node, caplog: pytest.LogCaptureFixture):
+    """What was said of it counts then, an exit code of 0 included."""
+    await node.create_pod("p", {"restartPolicy": "Never"}, annotations={"wherry.dev/fake-run-seconds": "1"})
+    await node.until(lambda: node.phase("p") == "Succeeded")
+    await node.stop()
+    for container in await node.runtime.list_containers():
+        await node.runtime.remove_container(container.id)
+    node.start()
+    await node.run(3)
+    assert node.phase("p") == "Succeeded"
+    assert "failed; trying again" not in caplog.text

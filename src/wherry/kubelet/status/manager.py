@@ -52,7 +52,7 @@ class StatusManager:
     def _entry(self, pod: core_v1.Pod) -> _Entry:
         uid = pod.metadata.uid
         if uid not in self._entries:
-            self._entries[uid] = _Entry(pod, msgspec.to_builtins(pod.status))
+            self._entries[uid] = _Entry(pod, _as_json(pod.status))
         entry = self._entries[uid]
         entry.pod = pod
         return entry
@@ -239,3 +239,14 @@ def _as_sent(pod: core_v1.Pod, status: Json) -> Json:
 
 def _generation(known: Json | None) -> Json:
     return {"observedGeneration": known["observedGeneration"]} if known and "observedGeneration" in known else {}
+
+
+def _as_json(status: core_v1.PodStatus) -> Json:
+    """As the kubelet wrote it: a struct leaves zeros out, but an exit code is told when it is 0, too."""
+    found: Json = msgspec.to_builtins(status)
+    for kind in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        for each in found.get(kind, ()):
+            for state in (each.get("state", {}), each.get("lastState", {})):
+                if "terminated" in state:
+                    state["terminated"].setdefault("exitCode", 0)
+    return found
