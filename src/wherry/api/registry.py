@@ -21,7 +21,7 @@ from wherry.api.table import admission, apps, autoscaling, batch, cluster, core,
 NOT_ACTED_ON = frozenset({
     "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io", "ipaddresses.networking.k8s.io",
     "networkpolicies.networking.k8s.io", "servicecidrs.networking.k8s.io",
-    "csidrivers.storage.k8s.io", "csinodes.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
+    "csidrivers.storage.k8s.io", "csistoragecapacities.storage.k8s.io",
     "volumeattachments.storage.k8s.io", "volumeattributesclasses.storage.k8s.io",
     "storageversionmigrations.storagemigration.k8s.io",
     "mutatingadmissionpolicies.admissionregistration.k8s.io",

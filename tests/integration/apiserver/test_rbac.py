@@ -154,3 +154,27 @@ async def test_a_binding_of_a_role_that_is_not_there(janes: API) -> None:
     response = await janes.send("POST", f"/apis/{GROUP}/v1/namespaces/n/rolebindings", body, user=JANE)
     assert response.status == 404
     assert json.loads(response.body)["message"] == 'roles.rbac.authorization.k8s.io "nosuch" not found'
+
+
+@pytest.mark.parametrize(("plural", "name", "allowed"), [
+    ("persistentvolumeclaims", "used", True), ("persistentvolumeclaims", "p-own", True), ("persistentvolumeclaims", "other", False),
+    ("persistentvolumes", "used", True), ("persistentvolumes", "other", False), ("persistentvolumes", "none", False),
+])
+async def test_a_node_reads_only_the_volumes_of_its_pods(cluster: API, plural: str, name: str, allowed: bool) -> None:
+    size = {"storage": "1Gi"}
+    for claimed in ("used", "other", "p-own"):
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": size}}
+        await cluster.call("POST", "/api/v1/namespaces/n/persistentvolumeclaims", {"metadata": {"name": claimed}, "spec": spec})
+        ref = {"namespace": "n", "name": claimed}
+        volume = {"accessModes": ["ReadWriteOnce"], "capacity": size, "hostPath": {"path": "/x"}, "claimRef": ref}
+        await cluster.call("POST", "/api/v1/persistentvolumes", {"metadata": {"name": claimed}, "spec": volume})
+    own = {"name": "own", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "used"}}, own]
+    containers = [{"name": "c", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]
+    await cluster.call("POST", "/api/v1/namespaces/n/pods", {
+        "metadata": {"name": "p"}, "spec": {"nodeName": "n1", "containers": containers, "volumes": volumes},
+    })
+    where = "/api/v1/namespaces/n" if plural == "persistentvolumeclaims" else "/api/v1"
+    node = UserInfo("system:node:n1", ("system:nodes", "system:authenticated"))
+    response = await cluster.send("GET", f"{where}/{plural}/{name}", user=node)
+    assert response.status == (200 if allowed else 403), response.body

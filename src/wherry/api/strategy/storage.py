@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from wherry.api.resource import Strategy
 from wherry.api.strategy.pod.volumes import validate_csi_driver_name
-from wherry.api.strategy.rules import Causes, dns_subdomain, immutable, one_of, qualified_name, supported_if_set
+from wherry.api.strategy.rules import Causes, dns_subdomain, immutable, one_of, qualified_name, supported_if_set, unique
 from wherry.api.strategy.workload import fill, spec_of
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import duplicate, forbidden, required
@@ -21,6 +22,25 @@ def default_class(obj: Dict) -> None:
     fill(obj, reclaimPolicy="Delete", volumeBindingMode="Immediate")
 
 
+def _topologies(terms: list[Dict], errs: Causes) -> None:
+    """Where volumes may be made; a term or a key given twice says nothing more."""
+    seen: list[dict[str, set[str]]] = []
+    for i, term in enumerate(terms):
+        path, found = f"allowedTopologies[{i}].matchLabelExpressions", dict[str, set[str]]()
+        for j, each in enumerate(term.get("matchLabelExpressions") or ()):
+            where, key, values = f"{path}[{j}]", each.get("key") or "", each.get("values") or []
+            if not values:
+                errs.append(required(f"{where}.values"))
+            unique(values, partial("{}.values[{}]".format, where), errs)
+            qualified_name(key, f"{where}.key", errs)
+            if key in found:
+                errs.append(duplicate(f"{where}.key", key))
+            found[key] = set(values)
+        if found in seen:
+            errs.append(duplicate(path, ""))
+        seen.append(found)
+
+
 def validate_class(obj: Dict) -> list[Cause]:
     errs: Causes = []
     provisioner = obj.get("provisioner") or ""
@@ -33,6 +53,7 @@ def validate_class(obj: Dict) -> list[Cause]:
         errs.append(required("parameters", "field can not be empty."))
     supported_if_set(obj.get("reclaimPolicy"), ("Delete", "Retain"), "reclaimPolicy", errs)
     one_of(obj.get("volumeBindingMode"), ("Immediate", "WaitForFirstConsumer"), "volumeBindingMode", errs)
+    _topologies(obj.get("allowedTopologies") or [], errs)
     return errs
 
 

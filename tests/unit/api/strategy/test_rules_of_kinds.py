@@ -27,6 +27,14 @@ def port(**fields: Any) -> dict[str, Any]:
     return spec(ports=[{"port": 80, **fields}])
 
 
+ZONE = {"key": "zone", "values": ["a"]}
+
+
+def storage_class(*expressions: dict[str, Any], terms: int = 1) -> dict[str, Any]:
+    term = {"matchLabelExpressions": list(expressions)}
+    return {"provisioner": "example.com/disk", "volumeBindingMode": "Immediate", "allowedTopologies": [term] * terms}
+
+
 RULES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("services", port(name="A"), ["spec.ports[0].name"]),
     ("services", port(targetPort="no_name"), ["spec.ports[0].targetPort"]),
@@ -42,6 +50,10 @@ RULES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("services", spec(ports=[{"port": 1}], sessionAffinity="ClientIP",
                       sessionAffinityConfig={"clientIP": {"timeoutSeconds": 0}}),
      ["spec.sessionAffinityConfig.clientIP.timeoutSeconds"]),
+    ("storageclasses", storage_class({"key": "zone", "values": []}), ["allowedTopologies[0].matchLabelExpressions[0].values"]),
+    ("storageclasses", storage_class({"key": "zone", "values": ["a", "a"]}), ["allowedTopologies[0].matchLabelExpressions[0].values[1]"]),
+    ("storageclasses", storage_class(ZONE, ZONE), ["allowedTopologies[0].matchLabelExpressions[1].key"]),
+    ("storageclasses", storage_class(ZONE, terms=2), ["allowedTopologies[1].matchLabelExpressions"]),
     ("deployments", spec(template=TEMPLATE), ["spec.selector"]),
     ("deployments", spec(selector={}, template=TEMPLATE), ["spec.selector"]),
     ("deployments", spec(**SELECTED, strategy={"type": "Recreate", "rollingUpdate": {}}), ["spec.strategy.rollingUpdate"]),
