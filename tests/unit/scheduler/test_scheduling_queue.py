@@ -1,0 +1,149 @@
+"""The queue: order, back-off, hints, and what happens while a Pod is being tried."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from scheduler_makers import Cluster, affinity, node, pod, spread
+
+from wherry.api.types import core_v1
+from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, EventHint
+from wherry.scheduler.queue import SchedulingQueue
+from wherry.util.clock import FakeClock
+
+HINTS = {"default-scheduler": {"Fit": (EventHint(ASSIGNED_POD, Action.DELETE), EventHint(NODE, Action.ADD, lambda pod, old, new: new == "big"))}}
+
+
+def parked(queue: SchedulingQueue, refused_by: str = "Fit") -> core_v1.Pod:
+    wanted = pod()
+    queue.add(wanted)
+    entry = queue.take()
+    assert entry is not None
+    queue.park(entry, frozenset({refused_by}))
+    return wanted
+
+
+def test_the_important_come_first_then_the_old() -> None:
+    queue = SchedulingQueue(FakeClock())
+    for each in (pod("a"), pod("b", priority=10), pod("c")):
+        queue.add(each)
+    assert [entry.pod.metadata.name for entry in iter(queue.take, None)] == ["b", "a", "c"]
+
+
+EVENTS: dict[str, tuple[Any, Action, Any, str, str]] = {
+    "an event that helps": (ASSIGNED_POD, Action.DELETE, None, "Fit", "backoff"),
+    "another action": (ASSIGNED_POD, Action.ADD, None, "Fit", "unschedulable"),
+    "another resource": (core_v1.PersistentVolume, Action.ADD, None, "Fit", "unschedulable"),
+    "the hint says yes": (NODE, Action.ADD, "big", "Fit", "backoff"),
+    "the hint says no": (NODE, Action.ADD, "small", "Fit", "unschedulable"),
+    "one of several actions": (ASSIGNED_POD, Action.DELETE | Action.UPDATE_POD_LABEL, None, "Fit", "backoff"),
+    "a plugin that does not say": (NODE, Action.ADD, "small", "Other", "backoff"),
+}
+
+
+@pytest.mark.parametrize(("resource", "action", "new", "plugin", "state"), EVENTS.values(), ids=EVENTS.keys())
+@pytest.mark.parametrize("when", ["after", "meanwhile"])
+def test_a_pod_wakes_only_for_what_can_help_it(resource: Any, action: Action, new: Any, plugin: str, state: str, when: str) -> None:
+    queue = SchedulingQueue(FakeClock(), HINTS)
+    if when == "after":
+        wanted = parked(queue, plugin)
+        queue.happened(resource, action, None, new)
+    else:
+        wanted = pod()
+        queue.add(wanted)
+        entry = queue.take()
+        assert entry is not None
+        queue.happened(resource, action, None, new)
+        queue.park(entry, frozenset({plugin}))
+    assert queue.state_of(wanted.metadata.uid) == state
+
+
+async def test_back_off_doubles_up_to_its_limit() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    task = asyncio.ensure_future(queue.run())
+    wanted = parked(queue)
+    for seconds in (1, 2, 4, 8, 10, 10):
+        queue.happened(ASSIGNED_POD, Action.DELETE, None, None)
+        await clock.advance(seconds - 0.1)
+        assert queue.take() is None
+        await clock.advance(0.2)
+        entry = queue.take()
+        assert entry is not None, seconds
+        queue.park(entry, frozenset({"Fit"}))
+    assert queue.state_of(wanted.metadata.uid) == "unschedulable"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_in_any_case_it_is_tried_again_after_five_minutes() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    task = asyncio.ensure_future(queue.run())
+    parked(queue)
+    await clock.advance(290)
+    assert queue.take() is None
+    await clock.advance(40)
+    assert queue.take() is not None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_gated_pod_waits_for_its_gates() -> None:
+    queue = SchedulingQueue(FakeClock())
+    gated = pod(schedulingGates=[{"name": "example.com/wait"}])
+    queue.add(gated)
+    assert queue.state_of(gated.metadata.uid) == "gated"
+    assert queue.take() is None
+    queue.add(msgspec.structs.replace(gated, spec=msgspec.structs.replace(gated.spec, scheduling_gates=[])))
+    assert queue.take() is not None
+
+
+def test_its_own_change_wakes_a_pod() -> None:
+    hints = {name: {p.name: tuple(p.events()) for p in Cluster().profile.filters} for name in ("default-scheduler",)}
+    queue = SchedulingQueue(FakeClock(), hints)
+    wanted = parked(queue, "TaintToleration")
+    queue.add(msgspec.structs.replace(wanted, status=core_v1.PodStatus(phase="Pending")))
+    assert queue.state_of(wanted.metadata.uid) == "unschedulable"
+    tolerant = msgspec.structs.replace(wanted.spec, tolerations=[core_v1.Toleration(operator="Exists")])
+    queue.add(msgspec.structs.replace(wanted, spec=tolerant))
+    assert queue.state_of(wanted.metadata.uid) == "backoff"
+
+
+BIG, SMALL = node("n", cpu="8"), node("n", cpu="1")
+X = {"app": "x"}
+HELPS: dict[str, tuple[str, core_v1.Pod, Any, Action, Any, Any, bool]] = {
+    "a node large enough": ("NodeResourcesFit", pod(cpu="2"), NODE, Action.ADD, None, BIG, True),
+    "a node too small": ("NodeResourcesFit", pod(cpu="2"), NODE, Action.ADD, None, SMALL, False),
+    "a node that grew": ("NodeResourcesFit", pod(cpu="2"), NODE, Action.UPDATE_NODE_ALLOCATABLE, SMALL, BIG, True),
+    "a node uncordoned": ("NodeUnschedulable", pod(), NODE, Action.UPDATE_NODE_TAINT, node("n", unschedulable=True), node("n"), True),
+    "a node cordoned": ("NodeUnschedulable", pod(), NODE, Action.UPDATE_NODE_TAINT, node("n"), node("n", unschedulable=True), False),
+    "a label that matches": ("NodeAffinity", pod(nodeSelector={"a": "b"}), NODE, Action.UPDATE_NODE_LABEL, node("n"), node("n", labels={"a": "b"}), True),
+    "a label that does not": ("NodeAffinity", pod(nodeSelector={"a": "b"}), NODE, Action.UPDATE_NODE_LABEL, node("n"), node("n", labels={"a": "c"}), False),
+    "its port is freed": (
+        "NodePorts", pod(ports=[{"hostPort": 80}]), ASSIGNED_POD, Action.DELETE, pod(on="n", ports=[{"hostPort": 80}]), None, True,
+    ),
+    "another port is freed": (
+        "NodePorts", pod(ports=[{"hostPort": 80}]), ASSIGNED_POD, Action.DELETE, pod(on="n", ports=[{"hostPort": 81}]), None, False,
+    ),
+    "a friend comes": ("InterPodAffinity", pod(affinity=affinity("podAffinity", "k", X)), ASSIGNED_POD, Action.ADD, None, pod(labels=X), True),
+    "a stranger comes": ("InterPodAffinity", pod(affinity=affinity("podAffinity", "k", X)), ASSIGNED_POD, Action.ADD, None, pod(), False),
+    "an enemy goes": ("InterPodAffinity", pod(affinity=affinity("podAntiAffinity", "k", X)), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True),
+    "one that kept it away goes": (
+        "InterPodAffinity", pod(labels=X), ASSIGNED_POD, Action.DELETE, pod(affinity=affinity("podAntiAffinity", "k", X)), None, True,
+    ),
+    "one of its kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True),
+    "one of another kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(), None, False),
+}
+
+
+@pytest.mark.parametrize(("plugin", "waiting", "resource", "action", "old", "new", "helps"), HELPS.values(), ids=HELPS.keys())
+def test_each_plugin_says_which_events_help(
+    plugin: str, waiting: core_v1.Pod, resource: Any, action: Action, old: Any, new: Any, helps: bool
+) -> None:
+    hints = [hint for each in Cluster().profile.filters if each.name == plugin for hint in each.events()]
+    asked = [hint.hint(waiting, old, new) for hint in hints if hint.resource == resource and hint.actions & action]
+    assert any(asked) is helps
