@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.controller.certificates.controller import CSRApprovingController, CSRCleanerController, CSRSigningController
+from wherry.controller.clusterroleaggregation.controller import ClusterRoleAggregationController
 from wherry.controller.controller import Controller
 from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.daemonset.controller import DaemonSetController
@@ -10,6 +11,7 @@ from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.disruption.controller import DisruptionController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
+from wherry.controller.endpointslicemirroring.controller import EndpointSliceMirroringController
 from wherry.controller.ephemeral.controller import EphemeralVolumeController
 from wherry.controller.expand.controller import ExpandController
 from wherry.controller.garbagecollector.controller import GarbageCollector
@@ -25,8 +27,10 @@ from wherry.controller.replicaset.controller import ReplicaSetController, Replic
 from wherry.controller.resourcequota.controller import ResourceQuotaController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
+from wherry.controller.serviceaccounttoken.controller import ServiceAccountTokenController
 from wherry.controller.statefulset.controller import StatefulSetController
 from wherry.controller.tainteviction.controller import TaintEvictionController
+from wherry.controller.ttl.controller import TTLController
 from wherry.controller.ttlafterfinished.controller import TTLAfterFinishedController
 
 CONTROLLERS: tuple[type[Controller], ...] = (
@@ -50,6 +54,10 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CSRSigningController,
     CSRApprovingController,
     CSRCleanerController,
+    ClusterRoleAggregationController,
+    EndpointSliceMirroringController,
+    ServiceAccountTokenController,
+    TTLController,
     DisruptionController,
     HorizontalPodAutoscalerController,
     ResourceQuotaController,

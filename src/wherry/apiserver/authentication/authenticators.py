@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from typing import Any
 
@@ -15,6 +16,9 @@ from wherry.util.clock import Clock
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 AUDIENCES = (ISSUER, "https://kubernetes.default.svc", "wherry")
 REMEMBERED = 4096
+LEGACY_ISSUER = "kubernetes/serviceaccount"
+_LEGACY_CLAIMS = ("namespace", "secret.name", "service-account.name", "service-account.uid")
+INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 
 
 def bearer(request: Request) -> str:
@@ -52,7 +56,7 @@ class StaticTokens:
 
 class ServiceAccountTokens:
     """Checks tokens that the TokenRequest API issued: signature, times, audience, and that what they are
-    bound to (the account, perhaps a Pod or Secret) still exists."""
+    bound to (the account, perhaps a Pod or Secret) still exists.  So it does tokens that Secrets hold."""
 
     def __init__(self, signer: Signer, reader: Reader, clock: Clock) -> None:
         self._signer = signer
@@ -79,9 +83,11 @@ class ServiceAccountTokens:
             if len(self._verified) >= REMEMBERED:
                 self._verified.clear()
             self._verified[token] = claims
-        return self._user(claims, audiences)
+        return self._user(token, claims, audiences)
 
-    def _user(self, claims: dict[str, Any], audiences: tuple[str, ...]) -> UserInfo:
+    def _user(self, token: str, claims: dict[str, Any], audiences: tuple[str, ...]) -> UserInfo:
+        if claims.get("iss") == LEGACY_ISSUER:
+            return self._legacy_user(token, claims, audiences)
         now = self._clock.time()
         if claims.get("iss") != ISSUER or not set(claims.get("aud", ())) & set(audiences):
             raise BadToken("token audiences are not accepted")
@@ -101,6 +107,29 @@ class ServiceAccountTokens:
             extra["authentication.kubernetes.io/node-name"] = (bound["node"]["name"],)
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
         return UserInfo(f"system:serviceaccount:{namespace}:{account['name']}", groups, account["uid"], extra)
+
+    def _legacy_user(self, token: str, claims: dict[str, Any], audiences: tuple[str, ...]) -> UserInfo:
+        """Of a token that a Secret holds: it has no time and no audience, but the Secret must hold it still."""
+        namespace, secret, account, uid = (str(claims.get(f"{LEGACY_ISSUER}/{each}", "")) for each in _LEGACY_CLAIMS)
+        name = f"system:serviceaccount:{namespace}:{account}"
+        if not set(audiences) & set(AUDIENCES):
+            raise BadToken("token audiences are not accepted")
+        if not all((namespace, secret, account, uid)) or claims.get("sub") != name:
+            raise BadToken("claims are incomplete")
+        found = self._reader.read("", "secrets", namespace, secret)
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            raise BadToken("Token has been invalidated")
+        if (found.get("data") or {}).get("token") != base64.b64encode(token.encode()).decode():
+            raise BadToken("Token does not match server's copy")
+        if INVALID_SINCE in (found["metadata"].get("labels") or {}):
+            raise BadToken(
+                f"the token in secret {namespace}/{secret} for service account {namespace}/{account} has been marked invalid."
+                " Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the"
+                f" '{INVALID_SINCE}' label from the secret to temporarily allow use of this token",
+            )
+        self._check(namespace, "serviceaccounts", {"name": account, "uid": uid})
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+        return UserInfo(name, groups, uid)
 
     def _check(self, namespace: str, plural: str, ref: dict[str, str]) -> None:
         found = self._reader.cached("", plural, namespace, ref["name"])

@@ -86,6 +86,8 @@ get | core | nodes/metrics""",
 {READ} | * | *
 create,delete,{CHANGE} | coordination.k8s.io | leases
 create | core | serviceaccounts/token
+create,delete,{CHANGE} | core | secrets
+create,{CHANGE} | core | serviceaccounts
 get | | /api,/api/*,/apis,/apis/*""",
     "system:kube-scheduler": f"""
 {EVENTS}
@@ -208,6 +210,7 @@ list,watch | metrics.k8s.io | pods
 {CHANGE} | core | pods/finalizers
 create,{READ} | core | persistentvolumeclaims
 {EVENTS}""",
+    "ttl-controller": f"{READ},{CHANGE} | core | nodes\n{EVENTS}",
     "certificate-controller": f"""
 delete,{READ} | certificates.k8s.io | certificatesigningrequests
 {CHANGE} | certificates.k8s.io | certificatesigningrequests/approval,certificatesigningrequests/status
