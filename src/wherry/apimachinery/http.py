@@ -60,7 +60,8 @@ class Request:
     """One HTTP request.
 
     `path` is decoded and has no query; `query` keeps every value in order (`command=a&command=b`);
-    header names are lower case.  `user` is set by authentication, or by the in-process transport.
+    header names are lower case.  `target` is path and query as they stood on the wire, for who passes
+    them on; a request that was made in this process has none.  `user` is set by authentication, or by the in-process transport.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Request:
     user: UserInfo | None = None
     peer: str = ""
     certificate: tuple[str, tuple[str, ...]] | None = None  # verified client certificate: (CN, organisations)
+    target: str = ""
 
     def param(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""

@@ -23,7 +23,8 @@ from wherry.apiserver.authorization.rbac import RBAC
 from wherry.apiserver.codec import decode_json, encode
 from wherry.apiserver.endpoints import plain, reviews
 from wherry.apiserver.endpoints.eviction import Eviction
-from wherry.apiserver.endpoints.streams import NodeConnector, NodeProxy, Nodes, PodLogs, PodStreams, unconnected
+from wherry.apiserver.endpoints.proxy import NodeProxy, Passing, PodProxy, ServiceProxy
+from wherry.apiserver.endpoints.streams import NodeConnector, Nodes, PodLogs, PodStreams, unconnected
 from wherry.apiserver.endpoints.subresources import Binding, Finalize, ObjectViews, Scale
 from wherry.apiserver.endpoints.token import TokenRequest
 from wherry.apiserver.metrics.api import NodeMetrics, PodMetrics
@@ -31,6 +32,7 @@ from wherry.apiserver.metrics.summaries import Summaries
 from wherry.apiserver.registry.certificates import CertificateRequests
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
+from wherry.client.forward import Forwarder
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Options:
     tokens: dict[str, UserInfo] = field(default_factory=dict)
     node_port_free: Callable[[int], bool] = lambda port: True
     connect: NodeConnector = unconnected  # the way to each node's kubelet
+    pod_network: bool = True  # whether the addresses of Pods and nodes can be dialed
     disabled_admission: Collection[str] = DISABLED  # names of admission plugins
 
 
@@ -82,7 +85,12 @@ def _subresources(server: APIServer, options: Options) -> None:
     for name in ("exec", "attach", "portforward"):
         server.subresources["", "pods", name] = PodStreams(nodes, server.filters)
     server.subresources["", "pods", "log"] = PodLogs(nodes)
-    server.subresources["", "nodes", "proxy"] = NodeProxy(nodes)
+    forwarder = Forwarder()
+    server.closing.append(forwarder.close)
+    passing = Passing(forwarder, network=options.pod_network)
+    server.subresources["", "pods", "proxy"] = PodProxy(passing)
+    server.subresources["", "services", "proxy"] = ServiceProxy(passing, server)
+    server.subresources["", "nodes", "proxy"] = NodeProxy(nodes, passing)
     server.subresources["", "pods", "eviction"] = Eviction(server, server.store("policy", "poddisruptionbudgets"))
 
 

@@ -38,7 +38,8 @@ async def upgrade(
             RawConnection, host, port, ssl=context, server_hostname=(server_name or host) if context else None,
         )
     try:
-        lines = [f"{request.method} {url(request.path, request.query)} HTTP/1.1", f"Host: {where.netloc}"]
+        target, asked = request.target or url(request.path, request.query), dict(headers).get("host", where.netloc)
+        lines = [f"{request.method} {target} HTTP/1.1", f"Host: {asked}"]
         lines += [f"{name}: {value}" for name, value in headers if name != "host"]
         await connection.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + request.body)
         response, rest = await _answer(connection, request.method)

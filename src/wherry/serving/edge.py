@@ -128,7 +128,7 @@ async def _translate(raw: web.BaseRequest) -> Request:
             plain[name] = ",".join(headers.getall(name))
     peer, certificate = _client(raw)
     path, query = _target(raw)
-    return Request(raw.method, path, query, plain, body, None, peer, certificate)
+    return Request(raw.method, path, query, plain, body, None, peer, certificate, raw.raw_path)
 
 
 def _target(raw: web.BaseRequest) -> tuple[str, list[tuple[str, str]]]:

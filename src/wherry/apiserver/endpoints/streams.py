@@ -1,4 +1,4 @@
-"""pods/exec, attach, portforward and log, and nodes/proxy: requests that the Pod's kubelet answers.
+"""pods/exec, attach, portforward and log: requests that the Pod's kubelet answers.
 
 The API server finds the node, checks what it can, and passes the kubelet's answer through: the
 streaming protocols are spoken there, once.
@@ -166,15 +166,3 @@ def _generic(code: int, text: str, resource: str, name: str) -> StatusError:
         return StatusError(404, "NotFound", f"the server could not find the requested resource ( {resource} {name})", details)
     message = f"the server responded with the status code {code} but did not return more information ( {resource} {name})"
     return StatusError(code, "", message, details)
-
-
-class NodeProxy:
-    """nodes/proxy: the kubelet's own HTTP API."""
-
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
-
-    async def __call__(self, call: Call, store: Store) -> Response:
-        info = call.info
-        store.require("", info.name)
-        return await self._nodes.send(info.name, call, "/" + info.rest, call.request.query)

@@ -1,0 +1,113 @@
+"""Requests passed on as they came, to a server that is none of Kubernetes': what a reverse proxy does.
+
+Bodies stay as they are encoded, redirects and cookies are the client's own affair, and a certificate proves
+nothing (who runs a Pod signs its own).
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from wherry.apimachinery.http import Request, Response
+from wherry.client.paths import url
+from wherry.client.upgrade import is_upgrade, upgrade
+
+if TYPE_CHECKING:
+    import aiohttp
+
+WHOLE = 1 << 20  # bytes: a shorter answer is sent in one piece
+CONNECT_SECONDS = 30.0
+# What concerns one connection, and not what it carries (RFC 9110, section 7.6.1).
+OF_A_HOP = (
+    "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade",
+)
+_NOT_SENT = (*OF_A_HOP, "content-length", "expect")
+_NOT_GIVEN = (*OF_A_HOP, "content-length", "content-type", "date")
+
+
+class Unreachable(OSError):
+    """No connection, or one that ended before the answer; the text is that of Go's `net`."""
+
+
+class Forwarder:
+    """One pool of connections to any server."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=False, limit=0), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            )
+        return self._session
+
+    async def send(self, origin: str, request: Request) -> Response:
+        """The answer of `origin` (scheme://host[:port]).  Raises Unreachable."""
+        if is_upgrade(request):
+            return await self._upgrade(origin, request)
+        import aiohttp
+        from yarl import URL
+
+        target = URL(origin + (request.target or url(request.path, request.query)), encoded=True)
+        headers = {name: value for name, value in request.headers.items() if name not in _NOT_SENT}
+        try:
+            answer = await self._open().request(
+                request.method, target, headers=headers, data=request.body or None, allow_redirects=False,
+            )
+            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_GIVEN]
+            response = Response(answer.status, b"", answer.headers.get("Content-Type", ""), kept)
+            if answer.content_length is not None and answer.content_length <= WHOLE:
+                response.body = await answer.read()
+            else:
+                response.stream = _chunks(answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(_why(origin, error)) from error
+        return response
+
+    async def _upgrade(self, origin: str, request: Request) -> Response:
+        context = None
+        if origin.startswith("https:"):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            return await upgrade(origin, context, "", request, list(request.headers.items()))
+        except (OSError, TimeoutError) as error:
+            raise Unreachable(_why(origin, error)) from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    import aiohttp
+
+    try:
+        async for chunk in answer.content.iter_any():
+            yield chunk
+    except aiohttp.ClientError as error:
+        raise ConnectionResetError(f"the answer broke off: {error}") from error
+    finally:
+        answer.close()
+
+
+def _why(origin: str, error: Exception) -> str:
+    """As Go tells it: `dial tcp 10.0.0.1:80: connect: connection refused`."""
+    address = origin.partition("://")[2]
+    cause = getattr(error, "os_error", error)
+    if isinstance(error, TimeoutError):
+        return f"dial tcp {address}: i/o timeout"
+    if isinstance(cause, ssl.SSLError):
+        return f"tls: {cause.reason or cause}"
+    if isinstance(cause, OSError) and cause.errno:
+        return f"dial tcp {address}: connect: {os.strerror(cause.errno).lower()}"
+    return str(error) or "EOF"
