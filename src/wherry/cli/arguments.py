@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     add("quickstart", "up, an image, a web server behind a Service, and a look at it")
     add("kubeconfig", "print its kubeconfig")
     component = add("component", "run one component in this terminal, against the cluster's API over HTTPS")
-    component.add_argument("component", choices=("apiserver", "controller-manager", "scheduler", "kubelet", "proxy", "dns"))
+    component.add_argument("component", choices=("apiserver", "controller-manager", "scheduler", "kubelet", "proxy", "dns", "provisioner"))
     component.add_argument("--node", default="", help="whose kubelet (default: the cluster's first node)")
     component.add_argument("--verbose", action="store_true", help="log more")
     _image(add("image", "load, pull, import, list or remove images"))

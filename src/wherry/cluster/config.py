@@ -20,8 +20,8 @@ import msgspec
 
 NAME = re.compile(r"[a-z0-9-]{1,12}")
 FIDELITIES = ("real", "sim", "api")
-POD_RANGES = [f"10.{n}.0.0/16" for n in (244, 245, 246, 247, 200, 201, 202, 203)]
-SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, 110, 111, 112, 113)]
+POD_RANGES = [f"10.{n}.0.0/16" for n in (244, 245, 246, 247, *range(200, 220))]
+SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, *range(110, 130))]
 DEFAULT_PORT = 6443
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process whose start was broken off
 # What may be found in the folder of a cluster that an `up` began to make.
@@ -49,6 +49,7 @@ class ClusterConfig:
     pod_range: str = POD_RANGES[0]
     service_range: str = SERVICE_RANGES[0]
     domain: str = "cluster.local"
+    processes: bool = False  # each component is a process of its own
 
     @property
     def context(self) -> str:
@@ -58,6 +59,13 @@ class ClusterConfig:
     @property
     def node_name(self) -> str:
         return "wherry" if self.name == "default" else f"wherry-{self.name}"
+
+    @property
+    def node_names(self) -> list[str]:
+        """All nodes; the API alone has none."""
+        if self.fidelity == "api":
+            return []
+        return [self.node_name] if self.nodes == 1 else [f"{self.node_name}-{index}" for index in range(self.nodes)]
 
     @property
     def node_range(self) -> ipaddress.IPv4Network:
@@ -177,7 +185,9 @@ def stand_in(name: str, data_dir: str = "") -> ClusterConfig:
     return ClusterConfig(name, "real" if os.geteuid() == 0 else "sim", data, folders(name)[1], DEFAULT_PORT)
 
 
-def choose(name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0) -> ClusterConfig:
+def choose(
+    name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0, processes: bool | None = None
+) -> ClusterConfig:
     """The settings for `up`: what an earlier `up` chose, else free ranges and a free port.  Raises ConfigError."""
     check_name(name)
     known = load(name, data_dir)
@@ -191,7 +201,8 @@ def choose(name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "",
     if nodes < 0 or (nodes > 1 and fidelity != "sim"):
         raise ConfigError(f"--nodes {nodes}: more than one node needs --fidelity sim")
     if known is not None:
-        return replace(known, port=port or known.port, nodes=nodes or known.nodes)
+        own = known.processes if processes is None else processes
+        return replace(known, port=port or known.port, nodes=nodes or known.nodes, processes=own)
     data, run = folders(name, data_dir)
     _check_free(data)
     taken = _taken_ranges(name)
@@ -199,7 +210,9 @@ def choose(name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "",
     services = next((r for r in SERVICE_RANGES if not _overlaps(r, taken)), None)
     if pods is None or services is None:
         raise ConfigError("no free address range for Pods and Services: all of those that wherry tries are routed on this host")
-    return ClusterConfig(name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services)
+    return ClusterConfig(
+        name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services, processes=bool(processes)
+    )
 
 
 def _check_free(data: Path) -> None:

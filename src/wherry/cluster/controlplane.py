@@ -1,10 +1,11 @@
-"""The control plane in one process: storage, API server, controllers, scheduler."""
+"""The API server with its store and its listeners, as `wherry up` runs it; other components' code is loaded with them alone."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from wherry.api.registry import BUILTIN
 from wherry.apimachinery.http import Handler, UserInfo
-from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.nodes import NodeDialer
@@ -12,21 +13,16 @@ from wherry.apiserver.server import APIServer
 from wherry.client import Client, InProcessTransport, TLSConfig
 from wherry.cluster.bootstrap import bootstrap
 from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import ADMIN
 from wherry.cluster.pki import PKI
-from wherry.controller.manager import user_of
-from wherry.kubelet.kubelet import Kubelet
-from wherry.kubelet.server.upgrades import upgrades
 from wherry.serving.edge import Edge
 from wherry.serving.tls import server_context
 from wherry.storage.cached import CachedObject
 from wherry.storage.sqlite import SQLiteStorage
 from wherry.util.clock import Clock
 
-ADMIN = UserInfo("kubernetes-admin", ("system:masters", AUTHENTICATED))
-
-
-def node_user(name: str) -> UserInfo:
-    return UserInfo(f"system:node:{name}", ("system:nodes", AUTHENTICATED))
+if TYPE_CHECKING:
+    from wherry.kubelet.kubelet import Kubelet
 
 
 class ControlPlane:
@@ -44,6 +40,8 @@ class ControlPlane:
 
     def add_kubelet(self, node: str, kubelet: Kubelet) -> None:
         """A node in this process: logs, exec and port-forward go to its kubelet without a socket."""
+        from wherry.kubelet.server.upgrades import upgrades
+
         served = kubelet.server
         served.upgrades.update(upgrades(self.clock))
         self._nodes[node] = served.handle
@@ -64,10 +62,11 @@ class ControlPlane:
         self.storage = await SQLiteStorage.open(folder / "objects.sqlite", self.clock)
         server = APIServer(BUILTIN, self.storage, self.clock)
         await server.start()
-        tokens = {self.pki.token.read_text().strip(): ADMIN}
-        install(server, Options(self.config.service_range, self.signer, tokens, connect=self.connect))
+        tokens = {self.pki.token.read_text().strip(): ADMIN.user}
+        network = self.config.fidelity == "real"
+        install(server, Options(self.config.service_range, self.signer, tokens, connect=self.connect, pod_network=network))
         self.server = server
-        await bootstrap(self.client(ADMIN, "kube-apiserver"), self.config)
+        await bootstrap(self.client(ADMIN.user, "kube-apiserver"), self.config)
 
     async def listen(self, addresses: list[str]) -> None:
         """Serve HTTPS on the cluster's port.  Raises OSError when it is taken."""
@@ -84,6 +83,8 @@ class ControlPlane:
 
     def client_for(self, name: str) -> Client:
         """The client of a controller."""
+        from wherry.controller.manager import user_of
+
         return self.client(user_of(name), name)
 
     async def close(self) -> None:

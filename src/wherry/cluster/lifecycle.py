@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from wherry.cluster import host, kubeconfig
+from wherry.cluster import host, kubeconfig, processes
 from wherry.cluster.config import (
     TERMINATED,
     BrokenConfig,
@@ -57,10 +57,13 @@ class Asked:
     data_dir: str = ""
     port: int = 0
     verbose: bool = False
+    processes: bool | None = None  # each component a process of its own
 
     def choose(self) -> ClusterConfig:
         """Raises ConfigError."""
-        return choose(self.name, fidelity=self.fidelity, nodes=self.nodes, data_dir=self.data_dir, port=self.port)
+        return choose(
+            self.name, fidelity=self.fidelity, nodes=self.nodes, data_dir=self.data_dir, port=self.port, processes=self.processes
+        )
 
 
 @contextlib.contextmanager
@@ -109,14 +112,6 @@ def _pid_file(run: Path) -> Path:
     return run / "wherry.pid"
 
 
-def _start_time(pid: int) -> str:
-    """When the process started, in the kernel's ticks; "" when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
 def running(config: ClusterConfig) -> int:
     """The id of the cluster's process, or 0."""
     return _recorded(config.run)
@@ -127,11 +122,11 @@ def _recorded(run: Path) -> int:
         pid, started = _pid_file(run).read_text().split()
     except (OSError, ValueError):
         return 0
-    return int(pid) if started and _start_time(int(pid)) == started and not _zombie(int(pid)) else 0
+    return int(pid) if started and processes.start_time(int(pid)) == started else 0
 
 
 def _record(config: ClusterConfig, pid: int) -> None:
-    _pid_file(config.run).write_text(f"{pid} {_start_time(pid)}\n")
+    _pid_file(config.run).write_text(f"{pid} {processes.start_time(pid)}\n")
 
 
 def _signal(pid: int, number: int) -> None:
@@ -174,7 +169,7 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
 
 
 def _agree(config: ClusterConfig, current: ClusterConfig | None) -> None:
-    if current is not None and (config.port, config.nodes) != (current.port, current.nodes):
+    if current is not None and (config.port, config.nodes, config.processes) != (current.port, current.nodes, current.processes):
         raise ConfigError(f"cluster {config.name!r} is running with other settings: `wherry down --name {config.name}` first")
 
 
@@ -281,18 +276,11 @@ def _end(pid: int) -> None:
     """SIGTERM, and SIGKILL if that does not do."""
     _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _start_time(pid) and not _zombie(pid):
+    while processes.start_time(pid):
         if time.monotonic() > deadline:
             _signal(pid, signal.SIGKILL)
             deadline += STOP_SECONDS
         time.sleep(0.02)
-
-
-def _zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (OSError, IndexError):
-        return True
 
 
 def _settings(name: str, data_dir: str) -> ClusterConfig | None:
@@ -323,6 +311,7 @@ def _stop(config: ClusterConfig, progress: Progress) -> None:
 
 
 def _clean(config: ClusterConfig) -> None:
+    processes.end_left(config)
     if config.fidelity == "real" and os.geteuid() == 0:
         host.clean(config)
 

@@ -1,7 +1,7 @@
 """The nodes of a cluster: the one real node with its runtime, proxy and DNS, or simulated ones.
 
 What a node is made of is told here once, for `start_nodes` (all in the API server's process) and for
-`components` (each a process of its own).
+`components` (each a process of its own, which loads only what is its own: so imports are late here).
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError
-from wherry.apiserver.endpoints.plain import git_version
 from wherry.client import Client
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.identities import ADMIN, DNS, PROVISIONER, PROXY
 from wherry.cluster.identities import node as node_identity
-from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.kubelet import Kubelet
 from wherry.util.clock import Clock
 
 if TYPE_CHECKING:
     from wherry.cluster.controlplane import ControlPlane
     from wherry.dns.controller import ZoneController
     from wherry.dns.server import DNSServer
+    from wherry.kubelet.config import KubeletConfig
+    from wherry.kubelet.kubelet import Kubelet
     from wherry.kubelet.provisioner.provisioner import LocalProvisioner
     from wherry.proxy.proxier import Proxier
     from wherry.runtime.embedded.runtime import EmbeddedRuntime
@@ -38,14 +37,10 @@ ROLE = "node-role.kubernetes.io/control-plane"
 # -- what a node is made of ------------------------------------------------------------------------
 
 
-def node_names(config: ClusterConfig) -> list[str]:
-    """In the order of the simulated nodes' numbers; the API alone has none."""
-    if config.fidelity == "api":
-        return []
-    return [config.node_name] if config.nodes == 1 else [f"{config.node_name}-{index}" for index in range(config.nodes)]
-
-
 def kubelet_config(config: ClusterConfig, name: str, **more: Any) -> KubeletConfig:
+    from wherry.apiserver.endpoints.plain import git_version
+    from wherry.kubelet.config import KubeletConfig
+
     root = config.data / "kubelet" / name
     return KubeletConfig(
         node_name=name, root_dir=root, pod_logs_dir=config.data / "logs" / name,
@@ -55,11 +50,12 @@ def kubelet_config(config: ClusterConfig, name: str, **more: Any) -> KubeletConf
 
 def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: Clock, **more: Any) -> Kubelet:
     """A node whose Pods run no containers."""
+    from wherry.kubelet.kubelet import Kubelet
     from wherry.kubelet.machine import Machine
     from wherry.runtime.fake import FakeRuntime
 
     pods = list(IPv4Network(config.pod_range).subnets(new_prefix=24))
-    pod_cidr = str(pods[node_names(config).index(name) % len(pods)])
+    pod_cidr = str(pods[config.node_names.index(name) % len(pods)])
     runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
     return Kubelet(kubelet_config(config, name, simulated=True, **more), client, runtime, clock, machine=machine)
@@ -68,6 +64,7 @@ def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: C
 def real_kubelet(config: ClusterConfig, runtime: EmbeddedRuntime, client: Client, clock: Clock, **more: Any) -> Kubelet:
     """This machine as a node."""
     from wherry.cluster.host import runtime_config
+    from wherry.kubelet.kubelet import Kubelet
 
     settings = kubelet_config(
         config, config.node_name, node_ip=config.bridge_address, cluster_dns=(config.dns_service_ip,),
@@ -98,7 +95,7 @@ def provisioner(config: ClusterConfig, client: Client, clock: Clock) -> LocalPro
     """Of all nodes of this machine; simulated ones have no directories."""
     from wherry.kubelet.provisioner.provisioner import LocalProvisioner
 
-    nodes = {name: config.data / "volumes" / name for name in node_names(config)}
+    nodes = {name: config.data / "volumes" / name for name in config.node_names}
     return LocalProvisioner(client, clock, nodes, files=config.fidelity == "real")
 
 
@@ -125,13 +122,13 @@ async def start_nodes(
 ) -> list[Awaitable[object]]:
     """Start what the fidelity asks for; the awaitables returned are done when it is ready."""
     admin = plane.client(ADMIN.user, "wherry")
-    ready: list[Awaitable[object]] = [node_ready(admin, name, clock) for name in node_names(config)]
-    if ready:
+    ready: list[Awaitable[object]] = [node_ready(admin, name, clock) for name in config.node_names]
+    if config.node_names:
         local = provisioner(config, plane.client(PROVISIONER.user, "provisioner"), clock)
         tasks.append(group.create_task(local.run(), name="provisioner"))
     if config.fidelity == "real":
         return ready + await _real_node(config, plane, clock, group, tasks, stack)
-    for name in node_names(config):
+    for name in config.node_names:
         kubelet = simulated_kubelet(config, name, plane.client(node_identity(name).user, "kubelet"), clock)
         plane.add_kubelet(name, kubelet)
         tasks.append(group.create_task(kubelet.run(), name=f"kubelet {name}"))

@@ -1,4 +1,4 @@
-"""The cluster's process: everything of `wherry up` on one event loop.
+"""The cluster's process: everything of `wherry up` on one event loop, or the supervisor of a process for each component.
 
 Started by `lifecycle.up` as `python -m wherry.cluster.process NAME --notify FD`; tells its progress and
 its readiness as lines of JSON on that file descriptor.  SIGTERM ends it and leaves containers running.
@@ -9,83 +9,43 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from typing import Protocol
 
 import msgspec
 
-from wherry.apimachinery.http import UserInfo
-from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.cluster.config import TERMINATED, ClusterConfig, load
-from wherry.cluster.controlplane import ControlPlane
-from wherry.cluster.node import start_nodes
-from wherry.cluster.pki import PKI
-from wherry.controller.controller import Options
-from wherry.controller.manager import ControllerManager
-from wherry.scheduler.scheduler import Scheduler
-from wherry.storage.compactor import compact_periodically
-from wherry.util.clock import RealClock
-from wherry.util.looplag import LoopLag
 
 log = logging.getLogger("wherry")
-Notify = Callable[..., None]
 SWITCH_SECONDS = 0.0002  # the storage's writer thread must not wait 5 ms for the interpreter's lock
-SCHEDULER = UserInfo("system:kube-scheduler", (AUTHENTICATED,))
 
 
-class Cluster:
-    """All components of one cluster, started in order and ended in reverse."""
+class Notify(Protocol):
+    """Tells whoever started us: `step` and `text`, `ready`, or `error`."""
 
-    def __init__(self, config: ClusterConfig, notify: Notify) -> None:
-        self.config = config
-        self._notify = notify
-        self.ready = False
-        self.clock = RealClock()
-        self.lag = LoopLag()
+    def __call__(self, **fields: object) -> None: ...
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set.  Raises what keeps the cluster from starting."""
-        config, clock = self.config, self.clock
-        pki = PKI(config, clock)
-        pki.ensure()
-        async with AsyncExitStack() as stack:
-            plane = ControlPlane(config, pki, clock)
-            stack.push_async_callback(plane.close)
-            self._notify(step="api", text="API server")
-            await plane.start()
-            await plane.listen(["127.0.0.1"])
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self.lag.run(), name="loop lag")]
-                assert plane.storage is not None
-                tasks.append(group.create_task(compact_periodically(plane.storage, clock), name="compaction"))
-                waits: list[Awaitable[object]] = []
-                if config.fidelity != "api":
-                    self._notify(step="controllers", text="controllers and scheduler")
-                options = Options(
-                    root_ca=pki.ca.certificate.read_text(), ca_key=pki.ca.key.read_text(), sign_token=plane.signer.sign,
-                )
-                manager = ControllerManager(plane.client_for, clock, options)
-                tasks.append(group.create_task(manager.run(), name="controllers"))
-                if config.fidelity != "api":
-                    scheduler = Scheduler(plane.client(SCHEDULER, "kube-scheduler"), clock)
-                    tasks.append(group.create_task(scheduler.run(), name="scheduler"))
-                    self._notify(step="node", text="node")
-                    waits += await start_nodes(config, plane, clock, group, tasks, stack)
-                async with asyncio.timeout(60):
-                    for wait in waits:
-                        await wait
-                gc.collect()
-                gc.freeze()  # what is alive now stays: the collector need not look at it again
-                self.ready = True
-                self._notify(ready=True)
-                await stop.wait()
-                for task in tasks:
-                    task.cancel()
+
+class Work(Protocol):
+    """What the process runs.  `ready` from when the cluster stands until the end."""
+
+    ready: bool
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+
+def _work(config: ClusterConfig, notify: Notify) -> Work:
+    """Imports are late: the supervisor loads no component."""
+    if config.processes:
+        from wherry.cluster.supervisor import Supervisor
+
+        return Supervisor(config, notify)
+    from wherry.cluster.allinone import Cluster
+
+    return Cluster(config, notify)
 
 
 def _notifier(config: ClusterConfig, fd: int | None) -> Notify:
@@ -105,7 +65,7 @@ def _notifier(config: ClusterConfig, fd: int | None) -> Notify:
 async def main(config: ClusterConfig, notify: Notify) -> None:
     """Run the cluster until SIGTERM or SIGINT.  A start is broken off by them: raises CancelledError."""
     stop = asyncio.Event()
-    cluster = Cluster(config, notify)
+    cluster = _work(config, notify)
     work = asyncio.current_task()
     assert work is not None
 

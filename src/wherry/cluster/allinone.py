@@ -1,0 +1,80 @@
+"""All components of a cluster on one event loop, in one process: what `wherry up` runs because it is light and fast.
+
+`supervisor` is the other way to run the same components.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from wherry.cluster.components import controller_options
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.controlplane import ControlPlane
+from wherry.cluster.identities import SCHEDULER
+from wherry.cluster.node import start_nodes
+from wherry.cluster.pki import PKI
+from wherry.controller.manager import ControllerManager
+from wherry.controller.metrics import controller_metrics
+from wherry.scheduler.scheduler import Scheduler
+from wherry.storage.compactor import compact_periodically
+from wherry.util.clock import RealClock
+from wherry.util.looplag import LoopLag
+
+if TYPE_CHECKING:
+    from wherry.cluster.process import Notify
+
+
+class Cluster:
+    """All components of one cluster, started in order and ended in reverse."""
+
+    def __init__(self, config: ClusterConfig, notify: Notify) -> None:
+        self.config = config
+        self._notify = notify
+        self.ready = False
+        self.clock = RealClock()
+        self.lag = LoopLag()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set.  Raises what keeps the cluster from starting."""
+        config, clock = self.config, self.clock
+        pki = PKI(config, clock)
+        pki.ensure()
+        async with AsyncExitStack() as stack:
+            plane = ControlPlane(config, pki, clock)
+            stack.push_async_callback(plane.close)
+            self._notify(step="api", text="API server")
+            await plane.start()
+            await plane.listen(["127.0.0.1"])
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.lag.run(), name="loop lag")]
+                assert plane.storage is not None
+                assert plane.server is not None
+                metrics = plane.server.metrics
+                metrics.watch_loop(self.lag)
+                tasks.append(group.create_task(compact_periodically(plane.storage, clock), name="compaction"))
+                waits: list[Awaitable[object]] = []
+                if config.fidelity != "api":
+                    self._notify(step="controllers", text="controllers and scheduler")
+                manager = ControllerManager(plane.client_for, clock, controller_options(pki))
+                metrics.metrics.include(controller_metrics(manager.controllers))
+                tasks.append(group.create_task(manager.run(), name="controllers"))
+                if config.fidelity != "api":
+                    scheduler = Scheduler(plane.client(SCHEDULER.user, "kube-scheduler"), clock)
+                    metrics.metrics.include(scheduler.metrics.metrics)
+                    tasks.append(group.create_task(scheduler.run(), name="scheduler"))
+                    self._notify(step="node", text="node")
+                    waits += await start_nodes(config, plane, clock, group, tasks, stack)
+                async with asyncio.timeout(60):
+                    for wait in waits:
+                        await wait
+                gc.collect()
+                gc.freeze()  # what is alive now stays: the collector need not look at it again
+                self.ready = True
+                self._notify(ready=True)
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()

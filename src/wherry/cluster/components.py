@@ -1,0 +1,267 @@
+"""The components, each as a process of its own runs it: against the API over HTTPS, as its own user.
+
+One coroutine a component and a line in COMPONENTS; each runs until it is cancelled.  What they are made of is
+what `wherry up` makes on one loop (`process`, `node`); only their client and their sockets differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wherry.apimachinery.errors import StatusError
+from wherry.apimachinery.http import Handler, Request, Response
+from wherry.client import Client
+from wherry.cluster import identities
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import Identity
+from wherry.util.clock import Clock
+from wherry.util.looplag import LoopLag
+
+if TYPE_CHECKING:
+    from wherry.cluster.pki import PKI
+    from wherry.controller.controller import Options
+    from wherry.kubelet.kubelet import Kubelet
+    from wherry.runtime.embedded.runtime import EmbeddedRuntime
+
+KUBELET_PORT = 10250
+LOOK_SECONDS = 0.1  # between looks for the node's address, which the kubelet's runtime makes
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a component's process gives it.  `ready` is to be called once, when it serves."""
+
+    config: ClusterConfig
+    clock: Clock
+    ready: Callable[[], None]
+    node: str = ""  # a kubelet's
+
+    @property
+    def pki(self) -> PKI:
+        from wherry.cluster.pki import PKI
+
+        return PKI(self.config, self.clock)
+
+    def client(self, identity: Identity, agent: str) -> Client:
+        """Over HTTPS.  Raises FileNotFoundError when the identity was never written."""
+        return identity.client(self.config, agent)
+
+
+Run = Callable[[Setting], Awaitable[None]]
+
+
+async def apiserver(setting: Setting) -> None:
+    """The store and the API; every kubelet is reached over HTTPS."""
+    from wherry.cluster import images
+    from wherry.cluster.controlplane import ControlPlane
+    from wherry.storage.compactor import compact_periodically
+
+    config, clock, lag = setting.config, setting.clock, LoopLag()
+    plane = ControlPlane(config, setting.pki, clock)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(plane.close)
+        await plane.start()
+        assert plane.server is not None
+        assert plane.storage is not None
+        plane.server.metrics.watch_loop(lag)
+        if config.fidelity == "real":
+
+            async def of_the_node(request: Request) -> Response:
+                return await plane.connect(config.node_name)(request)
+
+            plane.server.paths[images.PATH] = of_the_node
+        await plane.listen(["127.0.0.1"])
+        setting.ready()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lag.run(), name="loop lag")
+            group.create_task(compact_periodically(plane.storage, clock), name="compaction")
+            if config.fidelity == "real":
+                await _once_there(clock, lambda: plane.listen([config.bridge_address]))
+
+
+async def controller_manager(setting: Setting) -> None:
+    """All controllers, each as its service account with tokens of its own."""
+    from wherry.client import HTTPSTransport, TLSConfig
+    from wherry.client.serviceaccount import ServiceAccountTransport
+    from wherry.controller.manager import MANAGER, ControllerManager
+
+    config, clock, pki = setting.config, setting.clock, setting.pki
+    manager = setting.client(identities.CONTROLLER_MANAGER, MANAGER)
+    # A certificate would win over a token: the controllers' connections show none.
+    shared = HTTPSTransport(f"https://127.0.0.1:{config.port}", TLSConfig(ca_file=pki.ca.certificate))
+
+    def client_for(name: str) -> Client:
+        if name == MANAGER:
+            return manager
+        return Client(ServiceAccountTransport(shared, manager, "kube-system", name, clock), user_agent=name)
+
+    controllers = ControllerManager(client_for, clock, controller_options(pki))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(shared.close)
+        stack.push_async_callback(manager.close)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(controllers.run(), name="controllers")
+            await controllers.informers.wait_for_sync()
+            setting.ready()
+
+
+def controller_options(pki: PKI) -> Options:
+    """What controllers know of the cluster beyond its API: its CA, and the key of service account tokens."""
+    from wherry.apiserver.authentication.jwt import Signer
+    from wherry.controller.controller import Options
+
+    sign = Signer(pki.signing_key()).sign
+    return Options(root_ca=pki.ca.certificate.read_text(), ca_key=pki.ca.key.read_text(), sign_token=sign)
+
+
+async def scheduler(setting: Setting) -> None:
+    from wherry.scheduler.scheduler import Scheduler
+
+    client = setting.client(identities.SCHEDULER, "kube-scheduler")
+    made = Scheduler(client, setting.clock)
+    await _run(setting, client, made.run(), made.informers.wait_for_sync())
+
+
+async def proxy(setting: Setting) -> None:
+    from wherry.cluster.node import proxier
+
+    client = setting.client(identities.PROXY, "kube-proxy")
+    made = proxier(setting.config, client, setting.clock)
+    await _run(setting, client, made.run(), made.synced.wait())
+
+
+async def dns(setting: Setting) -> None:
+    from wherry.cluster import node
+
+    client = setting.client(identities.DNS, "kube-dns")
+    server, zone = node.dns(setting.config, client, setting.clock)
+    address = setting.config.bridge_address
+
+    async def serving() -> None:
+        await _once_there(setting.clock, lambda: server.listen(address))
+        await zone.synced.wait()
+
+    try:
+        await _run(setting, client, zone.run(), serving())
+    finally:
+        await server.close()
+
+
+async def provisioner(setting: Setting) -> None:
+    from wherry.cluster import node
+
+    client = setting.client(identities.PROVISIONER, "provisioner")
+    made = node.provisioner(setting.config, client, setting.clock)
+    await _run(setting, client, made.run(), made.informers.wait_for_sync())
+
+
+async def kubelet(setting: Setting) -> None:
+    """A node: this machine, or a simulated one.  Its HTTP API has a port of its own."""
+    from wherry.cluster import images
+    from wherry.cluster.node import real_kubelet, simulated_kubelet
+    from wherry.kubelet.server.upgrades import upgrades
+
+    config, clock = setting.config, setting.clock
+    client = setting.client(identities.node(setting.node), "kubelet")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
+        if config.fidelity != "real":
+            port = await _serve_kubelet(setting, client, stack, "127.0.0.1", lambda request: made.handle(request))
+            made: Kubelet = simulated_kubelet(config, setting.node, client, clock, port=port)
+        else:
+            runtime = await _runtime(config, clock, stack)
+            own = _with_images(lambda request: made.handle(request), images.handler(runtime))
+            port = await _serve_kubelet(setting, client, stack, config.bridge_address, own)
+            made = real_kubelet(config, runtime, client, clock, port=port)
+        made.server.upgrades.update(upgrades(clock))
+        setting.ready()  # whether the node is Ready, its object tells
+        await made.run()
+
+
+COMPONENTS: dict[str, Run] = {
+    "apiserver": apiserver,
+    "controller-manager": controller_manager,
+    "scheduler": scheduler,
+    "kubelet": kubelet,
+    "proxy": proxy,
+    "dns": dns,
+    "provisioner": provisioner,
+}
+
+
+async def _run(setting: Setting, client: Client, running: Awaitable[None], synced: Awaitable[object]) -> None:
+    """`running` for ever; `ready` once `synced` is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_coroutine(running))
+            await synced
+            setting.ready()
+    finally:
+        await client.close()
+
+
+async def _coroutine(running: Awaitable[None]) -> None:
+    await running
+
+
+async def _once_there(clock: Clock, listen: Callable[[], Awaitable[None]]) -> None:
+    """Listen on an address of the node as soon as this machine has it."""
+    while True:
+        try:
+            return await listen()
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+        await clock.sleep(LOOK_SECONDS)
+
+
+async def _runtime(config: ClusterConfig, clock: Clock, stack: AsyncExitStack) -> EmbeddedRuntime:
+    from wherry.cluster.host import runtime_config
+    from wherry.runtime.embedded.runtime import EmbeddedRuntime
+
+    runtime = EmbeddedRuntime(runtime_config(config), clock)
+    await runtime.start()
+    stack.push_async_callback(runtime.close)
+    return runtime
+
+
+async def _serve_kubelet(setting: Setting, client: Client, stack: AsyncExitStack, address: str, handler: Handler) -> int:
+    """Listen before the kubelet is made, whose node tells the port.  Upstream's, or any when that is taken."""
+    from wherry.client.delegation import Delegate
+    from wherry.kubelet.server.auth import guarded
+    from wherry.serving.edge import Edge
+    from wherry.serving.tls import server_context
+
+    pki = setting.pki
+    shown = pki.kubelet_serving(setting.node, address)
+    delegate = Delegate(client, setting.clock)
+    edge = Edge(guarded(handler, delegate, setting.node), server_context(shown.certificate, shown.key, pki.ca.certificate))
+    stack.push_async_callback(edge.close)
+    try:
+        return await edge.listen(address, KUBELET_PORT)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+    return await edge.listen(address, 0)
+
+
+def _with_images(kubelet: Handler, images: Handler) -> Handler:
+    """The kubelet's HTTP API and the path of `wherry image`, which the API server passes on."""
+    from wherry.cluster.images import PATH
+
+    async def handle(request: Request) -> Response:
+        if request.path != PATH:
+            return await kubelet(request)
+        try:
+            return await images(request)
+        except StatusError as error:
+            return Response(error.code, msgspec.json.encode(error.to_json()))
+
+    return handle
