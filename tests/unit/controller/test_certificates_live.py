@@ -95,6 +95,8 @@ async def test_a_client_certificate(world: Worlds) -> None:
         assert made.not_valid_before_utc.timestamp() == int(w.clock.time()) - 300
         assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
         assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        with pytest.raises(x509.ExtensionNotFound):  # none was asked for; an empty one would forbid TLS
+            made.extensions.get_extension_for_class(x509.KeyUsage)
 
 
 async def test_short_certificates_end_when_asked(world: Worlds) -> None:

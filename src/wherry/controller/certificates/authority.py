@@ -94,8 +94,9 @@ class Authority:
         builder = (
             x509.CertificateBuilder().subject_name(request.subject).issuer_name(ca.subject).public_key(key)
             .serial_number(x509.random_serial_number()).not_valid_before(_date(begin)).not_valid_after(_date(end))
-            .add_extension(key_usage(usages), critical=True)
         )
+        if any(each in _KEY_USAGES for each in usages):  # an extension that allows nothing makes TLS refuse the certificate
+            builder = builder.add_extension(key_usage(usages), critical=True)
         extended = dict.fromkeys(_EXTENDED[each] for each in usages if each in _EXTENDED)
         if extended:
             purposes = [x509.ObjectIdentifier(each) for each in extended]
