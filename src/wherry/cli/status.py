@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from wherry.cluster import admin
+from wherry.cluster import admin, processes
 from wherry.cluster.config import ClusterConfig, load
 from wherry.cluster.lifecycle import running
 
@@ -35,6 +35,16 @@ def described(config: ClusterConfig, pid: int, memory: float) -> list[str]:
     ]
 
 
+def components(config: ClusterConfig, told: list[tuple[processes.Record, float]]) -> list[str]:
+    """Each component's own process, where it has one, with its memory.  Pure."""
+    width = max((len(record.name) for record, _ in told), default=0)
+    return [
+        f"  {record.name:{width}}  {record.pid}, {memory:.0f} MiB, log {config.run / record.name}.log"
+        + (f", restarts: {record.restarts}" if record.restarts else "")
+        for record, memory in told
+    ]
+
+
 def counted(nodes: list[Any], pods: list[Any]) -> list[str]:
     """How many nodes are ready, and how many Pods are in which phase.  Pure."""
     ready = sum(any(c["type"] == "Ready" and c["status"] == "True" for c in n.get("status", {}).get("conditions", [])) for n in nodes)
@@ -55,6 +65,9 @@ def show(name: str, data_dir: str) -> int:
     print("\n".join(described(config, pid, memory_mib(pid))))
     if not pid:
         return DOWN
+    told = [(record, memory_mib(record.pid)) for record in processes.running(config)]
+    for line in components(config, told):
+        print(line)
     try:
         nodes, pods = admin.ask(config, "/api/v1/nodes")["items"], admin.ask(config, "/api/v1/pods")["items"]
     except (admin.NoAnswer, admin.Refused) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ async def apiserver(setting: Setting) -> None:
             group.create_task(lag.run(), name="loop lag")
             group.create_task(compact_periodically(plane.storage, clock), name="compaction")
             if config.fidelity == "real":
-                await _once_there(clock, lambda: plane.listen([config.bridge_address]))
+                await _is_there(clock, config.bridge_address)
+                await plane.listen([config.bridge_address])
 
 
 async def controller_manager(setting: Setting) -> None:
@@ -145,7 +147,8 @@ async def dns(setting: Setting) -> None:
     address = setting.config.bridge_address
 
     async def serving() -> None:
-        await _once_there(setting.clock, lambda: server.listen(address))
+        await _is_there(setting.clock, address)
+        await server.listen(address)
         await zone.synced.wait()
 
     try:
@@ -211,14 +214,15 @@ async def _coroutine(running: Awaitable[None]) -> None:
     await running
 
 
-async def _once_there(clock: Clock, listen: Callable[[], Awaitable[None]]) -> None:
-    """Listen on an address of the node as soon as this machine has it."""
+async def _is_there(clock: Clock, address: str) -> None:
+    """Until this machine has the node's address.  (uvloop's own errors do not tell that it has not.)"""
     while True:
-        try:
-            return await listen()
-        except OSError as error:
-            if error.errno != errno.EADDRNOTAVAIL:
-                raise
+        with socket.socket() as probe:
+            try:
+                return probe.bind((address, 0))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
         await clock.sleep(LOOK_SECONDS)
 
 
