@@ -11,6 +11,8 @@ from wherry.util.clock import Clock
 class _Entry:
     delay: float
     last_update: float
+    since: float | None = None  # the failure for which `due` was reckoned
+    due: float = 0.0  # monotonic seconds
 
 
 class Backoff:
@@ -29,11 +31,18 @@ class Backoff:
         return entry.delay if entry else 0.0
 
     def remaining(self, key: str, since: float) -> float:
-        """Seconds still to wait when the last failure was at `since`; 0 when `key` may go on."""
+        """Seconds still to wait when the last failure was at `since`; 0 when `key` may go on.
+
+        When that is over is reckoned once a failure, so that a clock that is set meanwhile changes nothing.
+        """
         entry = self._entries.get(key)
         if entry is None or self._expired(since, entry):
             return 0.0
-        return max(0.0, since + entry.delay - self._clock.time())
+        now = self._clock.monotonic()
+        if entry.since != since:
+            left = since + entry.delay - self._clock.time()
+            entry.since, entry.due = since, now + min(max(0.0, left), entry.delay)
+        return max(0.0, entry.due - now)
 
     def next(self, key: str, since: float) -> None:
         """Count one more failure, which was at `since`."""
@@ -43,6 +52,7 @@ class Backoff:
         else:
             entry.delay = min(entry.delay * 2, self._maximum)
             entry.last_update = self._clock.time()
+            entry.since = None
 
     def forget(self, prefix: str) -> None:
         """Drop every key that starts with `prefix` (a Pod that is gone)."""

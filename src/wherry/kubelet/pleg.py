@@ -31,7 +31,7 @@ class PodCache:
     def get(self, uid: str) -> PodState:
         """What is known of a Pod: empty when nothing is."""
         sandboxes = [self._sandboxes[each] for each in self._of_pod.get(uid, ())]
-        sandboxes.sort(key=lambda s: (s.created_at, s.config.attempt), reverse=True)
+        sandboxes.sort(key=_age, reverse=True)
         ids = [each for sandbox in sandboxes for each in self._of_sandbox.get(sandbox.id, ())]
         containers = sorted((self._containers[each] for each in ids), key=_age, reverse=True)
         if not sandboxes:
@@ -146,8 +146,9 @@ class PodCache:
             self._of_sandbox.get(container.sandbox_id, set()).discard(container_id)
 
 
-def _age(container: ContainerStatus) -> tuple[float, int]:
-    return container.created_at, container.config.attempt
+def _age(thing: SandboxStatus | ContainerStatus) -> tuple[int, float]:
+    """Attempts only ever rise; the clock may have been set back."""
+    return thing.config.attempt, thing.created_at
 
 
 def uid_of(sandbox: SandboxStatus) -> str:

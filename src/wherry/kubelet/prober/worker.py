@@ -39,6 +39,7 @@ class Worker:
         self._view, self._ask, self._results, self._clock = view, ask, results, clock
         self._container_id = ""
         self._on_hold = False  # it failed for good: the container will be replaced
+        self._not_before: float | None = None
         self._last: Result | None = None
         self._run_length = 0
         self._trigger = asyncio.Event()
@@ -90,8 +91,7 @@ class Worker:
         if view.pod.metadata.deletion_timestamp and self.kind in ("Liveness", "Startup"):
             self._results.set(self._container_id, self._uid, Result.SUCCESS)
             return False
-        started_at = parse_rfc3339(running["startedAt"]) if running.get("startedAt") else 0.0
-        if self._clock.time() - started_at < (self._probe.initial_delay_seconds or 0):
+        if self._clock.monotonic() < self._first_due(running):
             return True
         # The startup probe goes first, alone, and ends with its first success.
         if bool(status.get("started")) == (self.kind == "Startup"):
@@ -99,6 +99,15 @@ class Worker:
         self.started_at = [*self.started_at[-9:], self._clock.monotonic()]
         self._count(await self._ask(view.pod, self._container, self._container_id))
         return True
+
+    def _first_due(self, running: dict[str, Any]) -> float:
+        """When the initial delay is over, in monotonic seconds: reckoned once, so that a clock set back silences no probe."""
+        if self._not_before is None:
+            delay = float(self._probe.initial_delay_seconds or 0)
+            started_at = parse_rfc3339(running["startedAt"]) if running.get("startedAt") else 0.0
+            left = started_at + delay - self._clock.time()
+            self._not_before = self._clock.monotonic() + min(max(0.0, left), delay)
+        return self._not_before
 
     def _find_status(self, status: dict[str, Any]) -> dict[str, Any] | None:
         for name in ("containerStatuses", "initContainerStatuses"):
@@ -115,6 +124,7 @@ class Worker:
         self._container_id = container_id
         self._results.set(container_id, self._uid, INITIAL[self.kind])
         self._on_hold, self._run_length, self._last = False, 0, None
+        self._not_before = None
 
     def _count(self, result: Result) -> None:
         """A result counts once it has come as often in a row as the probe's threshold says."""

@@ -1,0 +1,48 @@
+"""The administrator sets the clock: probes keep their beat and containers that wait wait no longer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from kubelet_harness import Node
+
+HOUR = 3600.0
+jumps = pytest.mark.parametrize("jump", [pytest.param(HOUR, id="an hour forwards"), pytest.param(-HOUR, id="an hour backwards")])
+
+
+@jumps
+async def test_probes_keep_their_beat(node: Node, jump: float) -> None:
+    probe = {"exec": {"command": ["x"]}, "periodSeconds": 2, "initialDelaySeconds": 4}
+    await node.create_pod("p", {"containers": [{"name": "c", "image": "busybox:1.36", "livenessProbe": probe}]})
+    await node.run(9, 0.5)
+    node.clock.jump(jump)
+    await node.run(12, 0.5)
+    assert node.kubelet is not None
+    (worker,) = node.kubelet.probes._workers.values()
+    assert len(worker.started_at) >= 8
+    assert [after - before for before, after in pairwise(worker.started_at)] == pytest.approx([2.0] * (len(worker.started_at) - 1))
+    assert node.container("p")["restartCount"] == 0
+
+
+@jumps
+async def test_an_initial_delay_is_neither_longer_nor_lost(node: Node, jump: float) -> None:
+    probe = {"exec": {"command": ["x"]}, "periodSeconds": 1, "initialDelaySeconds": 10}
+    await node.create_pod("p", {"containers": [{"name": "c", "image": "busybox:1.36", "livenessProbe": probe}]})
+    await node.run(4, 0.5)
+    node.clock.jump(jump)
+    await node.run(4, 0.5)
+    assert node.kubelet is not None
+    (worker,) = node.kubelet.probes._workers.values()
+    assert worker.started_at == []
+    await node.run(5, 0.5)
+    assert len(worker.started_at) >= 2
+
+
+@jumps
+async def test_what_crashes_is_started_again(node: Node, jump: float) -> None:
+    await node.create_pod("p", annotations={"wherry.dev/fake-run-seconds": "1", "wherry.dev/fake-exit-code": "1"})
+    await node.until(lambda: node.container("p")["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff", 10)
+    before = node.container("p")["restartCount"]
+    node.clock.jump(jump)
+    await node.until(lambda: node.container("p")["restartCount"] > before, 25)
