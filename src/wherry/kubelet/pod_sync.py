@@ -5,9 +5,10 @@ Upstream's SyncPod, SyncTerminatingPod and SyncTerminatedPod.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from wherry.util.clock import Clock, parse_rfc3339, wait_until
 
 log = logging.getLogger(__name__)
 
+# Between a Pod's deletion and its SIGTERM, when a Service sends it requests: so long it may take until no proxy does.
+DRAIN_SECONDS = 0.5
 # After a new failure the Pod is looked at again at once, so that its status says why it waits.
 TELL_AGAIN = 1.0
 _DEADLINE = ("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
@@ -147,8 +150,12 @@ class PodSync:
     async def sync_terminating_pod(self, pod: core_v1.Pod | None, uid: str, grace: Grace) -> None:
         state = await self.cache.refresh(uid)
         if pod is not None:
+            serving = has_traffic(pod, self.statuses.get(pod), self.kuberuntime.services())
             self.statuses.update(pod, await self._status(pod, state, terminal=True), could_run=True)
             self.probes.stop_liveness_and_startup(uid)
+            if serving and state.running():
+                with contextlib.suppress(TimeoutError):
+                    await wait_until(self.clock, self.clock.monotonic() + DRAIN_SECONDS, grace.changed())
         await self.kuberuntime.killer.kill_all(pod, state, grace)
         await self.kuberuntime.stop_sandboxes(state)
         self.probes.remove_pod(uid)
@@ -177,6 +184,19 @@ class PodSync:
         self.kuberuntime.forget(uid)
         self.statuses.forget(uid)
         self.ended.pop(uid, None)
+
+
+def has_traffic(pod: core_v1.Pod, status: Json, services: Iterable[core_v1.Service]) -> bool:
+    """Whether requests come to a Pod that was asked to go, and there is time to let them go elsewhere."""
+    if not pod.metadata.deletion_timestamp or (pod.metadata.deletion_grace_period_seconds or 0) <= DRAIN_SECONDS:
+        return False
+    if not any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", [])):
+        return False
+    labels = pod.metadata.labels.items()
+    return any(
+        service.metadata.namespace == pod.metadata.namespace and service.spec.selector and service.spec.selector.items() <= labels
+        for service in services
+    )
 
 
 def _remove_directories(directories: set[str]) -> None:

@@ -43,7 +43,8 @@ def file_system(path: Path) -> FileSystem:
 def log_bytes(path: str) -> int | None:
     """What a container's log takes, rotated parts included; None when there is none.  Blocks."""
     try:
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(os.path.dirname(path)))
+        with os.scandir(os.path.dirname(path)) as entries:
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     except OSError:
         return None
 
