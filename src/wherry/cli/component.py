@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from wherry.cluster import component, processes
+from wherry.cluster import component, processes, supervisor
+from wherry.cluster.components import components_of
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.lifecycle import LifecycleError, running
 from wherry.cluster.process import log_to_stderr
-from wherry.cluster.supervisor import write_identities
 
 
 def run(args: argparse.Namespace, config: ClusterConfig) -> int:
@@ -19,7 +19,7 @@ def run(args: argparse.Namespace, config: ClusterConfig) -> int:
         raise LifecycleError(f"cluster {config.name!r} runs all its components in one process: `wherry down` first")
     if any(record.name == title for record in processes.running(config)):
         raise LifecycleError(f"cluster {config.name!r} has its {title} running already, and would start it again")
-    write_identities(config)
+    supervisor.write_identities(config)
     log_to_stderr(verbose=args.verbose)
     try:
         return component.run(config, args.component, node)
@@ -29,14 +29,12 @@ def run(args: argparse.Namespace, config: ClusterConfig) -> int:
 
 def chosen_node(config: ClusterConfig, name: str, wanted: str) -> str:
     """Whose kubelet it is; "" for other components.  Raises LifecycleError."""
-    if name in ("proxy", "dns") and config.fidelity != "real":
+    if name not in components_of(config):
         raise LifecycleError(f"cluster {config.name!r} has fidelity {config.fidelity}: it has no {name}")
     if name != "kubelet":
         if wanted:
             raise LifecycleError("--node is for the kubelet")
         return ""
-    if not config.node_names:
-        raise LifecycleError(f"cluster {config.name!r} has fidelity {config.fidelity}: it has no nodes")
     if wanted and wanted not in config.node_names:
         raise LifecycleError(f"cluster {config.name!r} has no node {wanted!r}, but {', '.join(config.node_names)}")
     return wanted or config.node_names[0]

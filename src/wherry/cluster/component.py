@@ -65,7 +65,7 @@ async def _main(config: ClusterConfig, component: str, node: str, supervised: bo
         if supervised:
             tell(ready=True)
 
-    await COMPONENTS[component](Setting(config, RealClock(), ready, node))
+    await COMPONENTS[component].run(Setting(config, RealClock(), ready, node))
 
 
 def tell(**fields: object) -> None:

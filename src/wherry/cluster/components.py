@@ -188,15 +188,29 @@ async def kubelet(setting: Setting) -> None:
         await made.run()
 
 
-COMPONENTS: dict[str, Run] = {
-    "apiserver": apiserver,
-    "controller-manager": controller_manager,
-    "scheduler": scheduler,
-    "kubelet": kubelet,
-    "proxy": proxy,
-    "dns": dns,
-    "provisioner": provisioner,
+@dataclass(frozen=True, slots=True)
+class Component:
+    """`fidelities`: of clusters that have it."""
+
+    run: Run
+    fidelities: tuple[str, ...]
+
+
+_ALL, _NODES, _REAL = ("real", "sim", "api"), ("real", "sim"), ("real",)
+COMPONENTS = {
+    "apiserver": Component(apiserver, _ALL),  # all others need it
+    "controller-manager": Component(controller_manager, _ALL),
+    "scheduler": Component(scheduler, _NODES),
+    "kubelet": Component(kubelet, _NODES),
+    "proxy": Component(proxy, _REAL),
+    "dns": Component(dns, _REAL),
+    "provisioner": Component(provisioner, _NODES),
 }
+
+
+def components_of(config: ClusterConfig) -> list[str]:
+    """What runs in this cluster, in the order of starting."""
+    return [name for name, each in COMPONENTS.items() if config.fidelity in each.fidelities]
 
 
 async def _run(setting: Setting, client: Client, running: Awaitable[None], synced: Awaitable[object]) -> None:

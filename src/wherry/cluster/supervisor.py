@@ -18,6 +18,7 @@ import msgspec
 from wherry.client.backoff import Backoff
 from wherry.cluster import identities, processes
 from wherry.cluster.component import title
+from wherry.cluster.components import components_of
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.node import node_ready
 from wherry.cluster.pki import PKI
@@ -123,11 +124,12 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(self._record(), name="processes.json")
             self._notify(step="api", text="API server")
-            api = await self._start(group, ["apiserver"])
+            first, *rest = components_of(self.config)
+            api = await self._start(group, [first])
             others: list[asyncio.Task[None]] = []
             try:
                 self._notify(step="components", text="components")
-                others = await self._start(group, self._others())
+                others = await self._start(group, rest)
                 await self._nodes_ready()
                 self.ready = True
                 self._notify(ready=True)
@@ -136,15 +138,6 @@ class Supervisor:
                 await _cancel(others)
                 await _cancel(api)
                 await _cancel([telling])
-
-    def _others(self) -> list[str]:
-        match self.config.fidelity:
-            case "api":
-                return ["controller-manager"]
-            case "sim":
-                return ["controller-manager", "scheduler", "kubelet", "provisioner"]
-            case _:
-                return ["controller-manager", "scheduler", "kubelet", "proxy", "dns", "provisioner"]
 
     async def _start(self, group: asyncio.TaskGroup, components: list[str]) -> list[asyncio.Task[None]]:
         """Start them together and wait until each is ready; a failure is their tasks'."""
