@@ -57,13 +57,15 @@ def decode(
         raise errors.bad_request(f"{unread}: {why} ({summary(body)})") from None
     obj = {} if obj is None else obj
     _check_kind(obj, kind, version, group)
+    walk = Walk(validation != IGNORE, prune, duplicates, strict)
     try:
-        walk = Walk(validation != IGNORE, prune, duplicates, strict)
         walk.object(obj, schema, None)
         return Decoded(obj, _finish(walk, validation))
     except (DecodeError, RecursionError) as error:
         why = TOO_DEEP if isinstance(error, RecursionError) else error
-        raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}') from None
+        refused = errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+        refused.warnings = tuple(walk.hints)
+        raise refused from None
 
 
 def prune_and_check(
@@ -73,17 +75,19 @@ def prune_and_check(
 
     `patch` is what the error shows; the object when None.  Raises StatusError 400 for another kind, else 422.
     """
+    walk = Walk(validation != IGNORE)
     try:
         if not isinstance(obj, dict):
             raise DecodeError(f"json: cannot unmarshal {scalars.unmarshal_type(obj)} into Go value of type {version}.{kind}")
         _check_kind(obj, kind, version, group)
-        walk = Walk(validation != IGNORE)
         walk.object(obj, schema, None)
         return Decoded(obj, _finish(walk, validation))
     except (DecodeError, RecursionError) as error:
         why = TOO_DEEP if isinstance(error, RecursionError) else str(error)
         shown = "(too deep)" if isinstance(error, RecursionError) else _encode(obj if patch is None else patch).decode()
-        raise errors.invalid("", "", "", [Cause("FieldValueInvalid", f"Invalid value: {quote(shown)}: {why}", "patch")]) from None
+        refused = errors.invalid("", "", "", [Cause("FieldValueInvalid", f"Invalid value: {quote(shown)}: {why}", "patch")])
+        refused.warnings = tuple(walk.hints)
+        raise refused from None
 
 
 def summary(body: bytes, limit: int = 30) -> str:

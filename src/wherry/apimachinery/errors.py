@@ -27,6 +27,7 @@ class StatusError(Exception):
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.details = code, reason, message, details
+        self.warnings: tuple[str, ...] = ()  # told beside the failure, as Warning headers
         self.metadata: dict[str, Any] = {}  # of an expired list: a token to go on with, inconsistently
 
     def to_json(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Go's type names) is worked out when it is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from wherry.apimachinery import quantity, scalars
@@ -14,6 +15,8 @@ from wherry.apimachinery.fielderrors import quote
 from wherry.apimachinery.schema import Schema
 
 MAX_STRICT_ERRORS = 100  # upstream keeps no more
+MAX_HINTS = 5
+NEAR = 0.75  # of difflib's ratio: one or two letters of a name
 
 
 class DecodeError(ValueError):
@@ -32,13 +35,14 @@ Plan = dict[str, tuple[type | None, Check, Schema, bool]]
 class Walk:
     """One pass over an object.  Checks give the value's stored form, or None to leave it out."""
 
-    __slots__ = ("_duplicates", "_prune", "_tell", "strict")
+    __slots__ = ("_duplicates", "_prune", "_tell", "hints", "strict")
 
     def __init__(
         self, tell: bool, prune: bool = True, duplicates: Duplicates | None = None, strict: list[str] | None = None,
     ) -> None:
         self._tell, self._prune, self._duplicates = tell, prune, duplicates
         self.strict: list[str] = [] if strict is None else strict
+        self.hints: list[str] = []  # which fields may have been meant
 
     def object(self, obj: Any, schema: Schema, place: Place) -> Any:
         """A struct: known fields only."""
@@ -56,6 +60,7 @@ class Walk:
                 if schema.preserve_unknown:
                     continue
                 self._tell_of("unknown", place, key)
+                self._hint(place, key, plan)
                 made = None
             elif type(value) is entry[0] and (value or not entry[3]):
                 continue
@@ -130,6 +135,14 @@ class Walk:
         told = f"{what} field {quote(path_of((place, key, None)))}"
         if told not in self.strict:
             self.strict.append(told)
+
+    def _hint(self, place: Place, key: str, known: Iterable[str]) -> None:
+        if not self._tell or len(self.hints) >= MAX_HINTS:
+            return
+        near = get_close_matches(key, known, 1, NEAR)
+        if near:
+            meant, given = (quote(path_of((place, name, None))) for name in (near[0], key))
+            self.hints.append(f"did you mean {meant} instead of {given}?")
 
 
 def path_of(place: Place) -> str:

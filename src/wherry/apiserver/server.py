@@ -175,7 +175,7 @@ class APIServer:
         """A Status; plain text for an unknown path, as upstream."""
         if error.code == 404 and error.reason == "":
             return Response(404, b"404 page not found\n", "text/plain; charset=utf-8")
-        headers = []
+        headers = [("Warning", warning_header(text)) for text in error.warnings]
         retry = (error.details or {}).get("retryAfterSeconds")
         if retry:
             headers.append(("Retry-After", str(retry)))

@@ -20,8 +20,11 @@ FLOW = "wherry has no flow control yet, so no flow schemas of its own"
 CUSTOM = "custom resources are not served yet: a CustomResourceDefinition is stored, with a warning"
 CONTROLLED = "shows a controller's work that no managedFields entry tells of"
 PROTOBUF = "wherry does not serve protobuf, and says so"
+HINT = "beside upstream's words, a Warning names the field that was probably meant"
 # case -> why wherry's answer differs
 KNOWN: dict[str, str] = {
+    "errors/unknown-field-strict": HINT,
+    "errors/cron-misspelt-strict": HINT,
     "defaults/custom-resource": CUSTOM,
     "defaults/custom-resource-invalid": CUSTOM,
     "reads/kubernetes-service": BOOTSTRAP,

@@ -422,3 +422,19 @@ def check_settled(done: Decoded) -> None:
 def test_garbage_is_refused_cleanly(body: bytes, form: str) -> None:
     with suppress(StatusError):
         assert isinstance(read(body, content_type=f"application/{form}").obj, dict)
+
+
+@pytest.mark.parametrize(("field", "hints"), [
+    pytest.param("jobTemplete", ['did you mean "spec.jobTemplate" instead of "spec.jobTemplete"?'], id="one letter"),
+    pytest.param("shedule", ['did you mean "spec.schedule" instead of "spec.shedule"?'], id="one too few"),
+    pytest.param("replicas", [], id="nothing like it"),
+])
+def test_a_misspelt_field_is_told_with_the_nearest(field: str, hints: list[str]) -> None:
+    schema = definition("io.k8s.api.batch.v1.CronJob")
+    body = json.dumps({"spec": {field: {}}}).encode()
+    told = f'unknown field "spec.{field}"'
+    assert decode(body, schema, kind="CronJob", version="v1", group="batch").warnings == [told]  # as upstream: only a refusal helps further
+    with pytest.raises(StatusError) as refused:
+        decode(body, schema, kind="CronJob", version="v1", group="batch", validation="Strict")
+    assert refused.value.message.endswith(f"strict decoding error: {told}")
+    assert list(refused.value.warnings) == hints
