@@ -52,13 +52,15 @@ def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: C
     """A node whose Pods run no containers."""
     from wherry.kubelet.kubelet import Kubelet
     from wherry.kubelet.machine import Machine
+    from wherry.kubelet.volumes.plugin import NoMounter
     from wherry.runtime.fake import FakeRuntime
 
     pods = list(IPv4Network(config.pod_range).subnets(new_prefix=24))
     pod_cidr = str(pods[config.node_names.index(name) % len(pods)])
     runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
-    return Kubelet(kubelet_config(config, name, simulated=True, **more), client, runtime, clock, machine=machine)
+    settings = kubelet_config(config, name, simulated=True, **more)
+    return Kubelet(settings, client, runtime, clock, machine=machine, mounter=NoMounter())  # nothing to leave on the host
 
 
 def real_kubelet(config: ClusterConfig, runtime: EmbeddedRuntime, client: Client, clock: Clock, **more: Any) -> Kubelet:

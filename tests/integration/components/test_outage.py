@@ -52,6 +52,8 @@ async def test_components_outlive_the_api_server(tmp_path: Path) -> None:
         await eventually(lambda: scaled(admin, 1), "the API")
         await eventually(lambda: ready_pods(1), "one Pod")
         assert [task.get_name() for task in tasks if task.done()] == []
+    if (mounts := Path("/proc/mounts")).exists():
+        assert str(tmp_path) not in mounts.read_text(), "a simulated node leaves nothing on the host"
 
 
 async def create(admin: Client, obj: dict[str, Any]) -> None:
