@@ -101,6 +101,12 @@ def _image(args: argparse.Namespace) -> int:
     return image.run(args, _known(args))
 
 
+def _why(args: argparse.Namespace) -> int:
+    from wherry.cli import why
+
+    return why.show(_known(args), args.namespace, args.pod)
+
+
 def _kubectl(args: argparse.Namespace) -> int:
     config = _known(args)
     environment = {**os.environ, "KUBECONFIG": str(config.kubeconfig)}
@@ -120,7 +126,7 @@ def _completion(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     "up": _up, "down": _down, "reset": _reset, "status": _status, "doctor": _doctor, "quickstart": _quickstart,
-    "kubeconfig": _kubeconfig, "component": _component, "image": _image, "kubectl": _kubectl, "completion": _completion,
+    "kubeconfig": _kubeconfig, "component": _component, "image": _image, "why": _why, "kubectl": _kubectl, "completion": _completion,
 }
 
 

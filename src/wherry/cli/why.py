@@ -1,0 +1,118 @@
+"""`wherry why`: why a Pod has no node, or does not run; worked out anew from what the API holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from wherry.api.types import core_v1
+from wherry.client import Client
+from wherry.client.paths import info_of
+from wherry.client.store import Store
+from wherry.cluster import admin
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.lifecycle import LifecycleError
+from wherry.scheduler.framework import CycleState, Refusal
+from wherry.scheduler.profile import DEFAULT_SCHEDULER, Profile, make_profile
+from wherry.scheduler.ranking import Verdict, refused
+from wherry.scheduler.snapshot import Snapshot
+from wherry.util.clock import Clock, RealClock
+
+T = TypeVar("T")
+Ask = Callable[[str], Any]
+WARNINGS = 5  # the last ones
+
+
+class Listers:
+    """The scheduler's Handle over plain lists: read once, nothing is watched."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask, self._stores = ask, dict[type[Any], Store[Any]]()
+
+    @property
+    def client(self) -> Client:
+        raise RuntimeError("nothing is bound here")
+
+    @property
+    def clock(self) -> Clock:
+        return RealClock()
+
+    def lister(self, kind: type[T]) -> Store[T]:
+        if kind not in self._stores:
+            store = self._stores[kind] = Store[Any]()
+            for item in self._ask(info_of(kind).path())["items"]:
+                store.put(msgspec.convert(item, kind, strict=False))
+        return self._stores[kind]
+
+
+def verdicts(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile) -> dict[str, Verdict | None]:
+    """What each node has against the Pod; None: it fits.  Pure."""
+    snapshot.arrange()
+    state, allowed = CycleState(), dict[str, frozenset[str]]()
+    for plugin in profile.filters:
+        answer = plugin.pre_filter(state, pod, snapshot)
+        if isinstance(answer, Refusal):
+            return dict.fromkeys(snapshot.nodes, (plugin.name, answer))
+        if answer is not None:
+            allowed[plugin.name] = answer
+    relevant = [plugin for plugin in profile.filters if plugin.relevant(state, pod)]
+    found: dict[str, Verdict | None] = {}
+    for name, info in snapshot.nodes.items():
+        out = next((plugin for plugin, names in allowed.items() if name not in names), "")
+        found[name] = (out, Refusal("node(s) didn't satisfy the plugin")) if out else refused(relevant, state, pod, info)
+    return found
+
+
+def table(found: dict[str, Verdict | None]) -> list[str]:
+    """A node a line.  Pure."""
+    if not found:
+        return ["no nodes available to schedule pods"]
+    rows = [
+        (name, verdict[0], verdict[1].reason.replace("\n", ", ") + (f" ({verdict[1].detail})" if verdict[1].detail else ""))
+        if verdict else (name, "-", "fits")
+        for name, verdict in sorted(found.items())
+    ]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return [f"{name:{first}}   {plugin:{second}}   {reason}" for name, plugin, reason in rows]
+
+
+def placed(pod: core_v1.Pod, warnings: list[Any]) -> list[str]:
+    """Where a Pod is, and what was last wrong with it.  Pure."""
+    ready = any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions)
+    lines = [f"node {pod.spec.node_name}, {pod.status.phase or 'Pending'}, {'ready' if ready else 'not ready'}"]
+    if ready or pod.status.phase == "Succeeded":
+        return lines
+    last = sorted(warnings, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")[-WARNINGS:]
+    return lines + [f"{event.get('reason', '')}: {event.get('message', '')}" for event in last]
+
+
+def explained(ask: Ask, namespace: str, name: str) -> list[str]:
+    """The whole answer.  Raises what `ask` raises."""
+    base = f"/api/v1/namespaces/{quote(namespace, safe='')}"
+    pod = msgspec.convert(ask(f"{base}/pods/{quote(name, safe='')}"), core_v1.Pod, strict=False)
+    if pod.spec.node_name:
+        selector = quote(f"involvedObject.uid={pod.metadata.uid},type=Warning")
+        return placed(pod, ask(f"{base}/events?fieldSelector={selector}")["items"])
+    if pod.spec.scheduling_gates:
+        return ["gated by " + ", ".join(gate.name for gate in pod.spec.scheduling_gates)]
+    if pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
+        return [f"it waits for the scheduler {pod.spec.scheduler_name!r}, which is not wherry's"]
+    listers, snapshot = Listers(ask), Snapshot()
+    for node in listers.lister(core_v1.Node):
+        snapshot.set_node(node)
+    for other in listers.lister(core_v1.Pod):
+        if other.spec.node_name and other.status.phase not in ("Succeeded", "Failed"):
+            snapshot.put_pod(other)
+    return table(verdicts(pod, snapshot, make_profile(listers)))
+
+
+def show(config: ClusterConfig, namespace: str, name: str) -> int:
+    """Print it.  Raises LifecycleError."""
+    try:
+        print("\n".join(explained(lambda path: admin.ask(config, path), namespace, name)))
+    except (admin.NoAnswer, admin.Refused) as error:
+        raise LifecycleError(str(error)) from None
+    return 0
