@@ -56,7 +56,7 @@ class _Connection(web.RequestHandler):
             raise ConnectionError("half of an answer is sent: another cannot be")
         if status >= 500:
             log.error("%s %s", request.method, request.path, exc_info=exc)
-        why = (message or HTTPStatus(status).phrase).splitlines()[0].strip()
+        why = (message or _phrase(status)).splitlines()[0].strip()
         error = errors.bad_request(why) if status < 500 else errors.internal_error(why)
         self.keep_alive(False)
         return _Whole(Response(error.code, msgspec.json.encode(error.to_json()), headers=[("Connection", "close")]))
@@ -215,7 +215,7 @@ class _Whole(web.StreamResponse):
         head = [f"HTTP/1.1 {response.status} {_phrase(response.status)}", "Cache-Control: no-cache, private"]
         if response.content_type and not empty:
             head.append(f"Content-Type: {response.content_type}")
-        if not empty:
+        if body or not (empty or request.method == "HEAD"):  # a proxied HEAD has no body to measure
             head.append(f"Content-Length: {len(body)}")
         head += [f"{name}: {value}" for name, value in response.headers]
         if not self._keep:
@@ -237,13 +237,21 @@ class _Whole(web.StreamResponse):
 
 @cache
 def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase
+    """A proxied backend may answer with a number that has no name; HTTP lets the phrase be empty."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamResponse:
     """Chunks as they come; the handler's generator is closed when the client goes away."""
-    answer = web.StreamResponse(status=response.status, headers=_headers(response))
-    answer.enable_chunked_encoding()
+    answer = web.StreamResponse(status=response.status, reason=_phrase(response.status), headers=_headers(response))
+    chunked = raw.version >= HttpVersion11
+    if chunked:
+        answer.enable_chunked_encoding()
+    else:  # no chunks in HTTP/1.0: the body ends with the connection
+        answer.force_close()
     await answer.prepare(raw)
     stream, connection = response.stream, raw.protocol
     assert stream is not None
@@ -252,7 +260,7 @@ async def _stream(raw: web.BaseRequest, response: Response) -> web.StreamRespons
     try:
         push = getattr(stream, "push", None)
         transport = raw.transport
-        if push is not None and transport is not None:
+        if push is not None and chunked and transport is not None:  # what is pushed is framed
             await push(transport.write, transport.get_write_buffer_size)
         else:
             async for chunk in stream:

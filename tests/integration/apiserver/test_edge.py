@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from api_harness import ADMIN, serve
 
+from wherry.apimachinery.http import Handler, Request, Response
 from wherry.serving.edge import MAX_BODY, Edge
 from wherry.util.clock import RealClock
 
@@ -149,3 +150,51 @@ async def test_a_watcher_that_hangs_up_is_forgotten(port: int) -> None:
             break
         await asyncio.sleep(0.01)
     assert all(task.done() for task in tasks)
+
+
+async def _backend(request: Request) -> Response:
+    """Answers as what is behind a proxy may."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    status = int(request.param("status") or 200)
+    return Response(status, stream=chunks()) if request.path == "/stream" else Response(status, b"")
+
+
+async def _exchange(handler: Handler, ask: str) -> tuple[str, str]:
+    """(head, all that follows until the server closes the connection)."""
+    edge = Edge(handler, None)
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", await edge.listen("127.0.0.1", 0))
+        writer.write(ask.encode())
+        head, _, body = (await asyncio.wait_for(reader.read(), 5)).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return head, body
+    finally:
+        await edge.close()
+
+
+CLOSING = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", ["/whole", "/stream"])
+async def test_a_status_without_a_name_passes(path: str) -> None:
+    head, _ = await _exchange(_backend, f"GET {path}?status=299{CLOSING}")
+    assert head.startswith("HTTP/1.1 299 \r\n")
+
+
+async def test_a_head_that_knows_no_length_tells_none() -> None:
+    head, body = await _exchange(_backend, f"HEAD /whole{CLOSING}")
+    assert head.startswith("HTTP/1.1 200 OK")
+    assert "content-length" not in head.lower()
+    assert body == ""
+
+
+async def test_a_stream_to_http_1_0_ends_with_the_connection() -> None:
+    head, body = await _exchange(_backend, "GET /stream HTTP/1.0\r\n\r\n")
+    assert " 200 OK" in head
+    assert "transfer-encoding" not in head.lower()
+    assert body == "onetwo"
