@@ -24,9 +24,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settings(name: str, folder: Path, fidelity: str, nodes: int = 1) -> ClusterConfig:
-    """Written down, so that processes of their own find them."""
-    config = ClusterConfig(name, fidelity, folder / "data", folders(name)[1], free_port(), nodes, processes=True)
+def settings(name: str, folder: Path, fidelity: str, nodes: int = 1, *, apart: bool = False) -> ClusterConfig:
+    """Written down; `apart`: so that processes of their own find them, who look for the run folder where it belongs."""
+    run = folders(name)[1] if apart else folder / "run"
+    config = ClusterConfig(name, fidelity, folder / "data", run, free_port(), nodes, processes=True)
     shutil.rmtree(config.run, ignore_errors=True)
     config.data.mkdir(parents=True)
     config.run.mkdir(parents=True)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 @pytest.fixture
 async def config(tmp_path: Path) -> AsyncIterator[ClusterConfig]:
-    made = settings("itest-sup", tmp_path, "api")
+    made = settings("itest-sup", tmp_path, "api", apart=True)
     yield made
     processes.end_left(made)
     shutil.rmtree(made.run, ignore_errors=True)
