@@ -56,7 +56,7 @@ class _Connection(web.RequestHandler):
             raise ConnectionError("half of an answer is sent: another cannot be")
         if status >= 500:
             log.error("%s %s", request.method, request.path, exc_info=exc)
-        why = (message or _phrase(status)).splitlines()[0].strip()
+        why = (message or HTTPStatus(status).phrase).splitlines()[0].strip()
         error = errors.bad_request(why) if status < 500 else errors.internal_error(why)
         self.keep_alive(False)
         return _Whole(Response(error.code, msgspec.json.encode(error.to_json()), headers=[("Connection", "close")]))
