@@ -1,4 +1,4 @@
-"""Events of components: correlated as upstream's `EventCorrelator` does, written in order by one task.
+"""Events of components: correlated as upstream's `EventCorrelator` does; those of one object are written in order.
 
 Three steps, all of them pure in `Correlator`: a spam filter (a token bucket for each source and
 object), aggregation (more than ten of a kind that differ in their message become one, "(combined
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ SPAM_BURST, SPAM_QPS = 25, 1 / 300
 SIMILAR, SIMILAR_SECONDS = 10, 600.0
 CACHE = 4096
 QUEUE = 1000
+WRITERS = 8  # events of so many objects are written at a time
 ATTEMPTS, RETRY_SECONDS = 12, 10.0
 COMBINED = "(combined from similar events): "
 
@@ -173,16 +174,18 @@ class EventRecorder:
     def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
         self._client, self._clock = client, clock
         self._correlator = Correlator(component, host)
-        self._queue: asyncio.Queue[_Noted] = asyncio.Queue(QUEUE)
-        self._pending = 0  # in the queue, or being written
+        self._queue: asyncio.Queue[_Noted] = asyncio.Queue()
+        self._lanes: dict[tuple[str, ...], deque[_Noted]] = {}  # what waits, for each object that is being written of
+        self._pending = 0  # in the queue, in a lane, or being written
 
     def event(self, obj: Any, type_: str, reason: str, message: str, field_path: str = "") -> None:
         """Say something about `obj` (a typed object, or an ObjectReference)."""
-        try:
-            self._queue.put_nowait(_Noted(reference(obj, field_path), type_, reason, message[:1024], self._clock.time()))
-            self._pending += 1
-        except asyncio.QueueFull:
-            log.warning("too many events wait; dropped %s of %s: %s", reason, obj.metadata.name, message)
+        involved = reference(obj, field_path)
+        if self._pending >= QUEUE:
+            log.warning("too many events wait; dropped %s of %s: %s", reason, involved.name, message)
+            return
+        self._pending += 1
+        self._queue.put_nowait(_Noted(involved, type_, reason, message[:1024], self._clock.time()))
 
     def normal(self, obj: Any, reason: str, message: str) -> None:
         self.event(obj, NORMAL, reason, message)
@@ -196,13 +199,32 @@ class EventRecorder:
         return self._pending == 0
 
     async def run(self) -> None:
-        """Write events in order until cancelled."""
-        while True:
-            noted = await self._queue.get()
-            try:
-                await self._write(noted)
-            finally:
-                self._pending -= 1
+        """Write until cancelled: the events of one object one after the other, those of several side by side."""
+        writers = asyncio.Semaphore(WRITERS)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                noted = await self._queue.get()
+                about = _about(noted.involved)[:-1]
+                if (lane := self._lanes.get(about)) is not None:
+                    lane.append(noted)
+                    continue
+                await writers.acquire()
+                lane = self._lanes[about] = deque([noted])
+                group.create_task(self._drain(about, lane, writers), name=f"events of {noted.involved.name}")
+
+    async def _drain(self, about: tuple[str, ...], lane: deque[_Noted], writers: asyncio.Semaphore) -> None:
+        """Write what waits in a lane, then leave."""
+        try:
+            while lane:
+                try:
+                    await self._write(lane[0])
+                finally:
+                    lane.popleft()
+                    self._pending -= 1
+        finally:
+            self._pending -= len(lane)
+            del self._lanes[about]
+            writers.release()
 
     async def _write(self, noted: _Noted) -> None:
         correlated = self._correlator.correlate(noted)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from wherry.api.types import core_v1
-from wherry.client.recorder import COMBINED, SPAM_BURST, Correlator, _Noted
+from wherry.client.recorder import COMBINED, QUEUE, RETRY_SECONDS, SPAM_BURST, WRITERS, Correlator, EventRecorder, _Noted
+from wherry.util.clock import FakeClock
 
 REF = core_v1.ObjectReference(kind="Deployment", namespace="life", name="web", uid="u", api_version="apps/v1")
 
@@ -47,3 +49,75 @@ def test_similar_events_are_combined_as_upstream_recorded_it(shared):
     made = [correlator.correlate(noted(each["message"].removeprefix(COMBINED)))[0] for each in recorded]
     assert [event.message for event in made] == [each["message"] for each in recorded]
     assert [event.reporting_component for event in made] == [each.get("reportingComponent", "") for each in recorded]
+
+
+class Server:
+    """Takes events when it is let to; keeps the order in which they came."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.refuse: set[str] = set()
+        self.waiting = 0
+        self.came: list[tuple[str, str]] = []
+
+    async def create(self, event: core_v1.Event) -> None:
+        self.waiting += 1
+        await self.open.wait()
+        self.waiting -= 1
+        if event.involved_object.name in self.refuse:
+            raise ConnectionResetError
+        self.came.append((event.involved_object.name, event.message))
+
+
+def ref(name: str) -> core_v1.ObjectReference:
+    return core_v1.ObjectReference(kind="Pod", namespace="default", name=name, uid=name, api_version="v1")
+
+
+async def settle() -> None:
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def test_objects_are_written_of_side_by_side_and_each_in_order():
+    server = Server()
+    recorder = EventRecorder(server, FakeClock(), "c")
+    for text in "abc":
+        for number in range(WRITERS * 2):
+            recorder.normal(ref(f"p{number}"), "Said", text)
+    running = asyncio.create_task(recorder.run())
+    await settle()
+    assert server.waiting == WRITERS
+    server.open.set()
+    await settle()
+    assert recorder.idle
+    assert len(server.came) == WRITERS * 2 * 3
+    for number in range(WRITERS * 2):
+        assert [message for name, message in server.came if name == f"p{number}"] == ["a", "b", "c"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_event_that_cannot_be_written_yet_does_not_hold_up_the_others():
+    server, clock = Server(), FakeClock()
+    server.open.set()
+    server.refuse.add("p0")
+    recorder = EventRecorder(server, clock, "c")
+    recorder.normal(ref("p0"), "Said", "late")
+    recorder.normal(ref("p1"), "Said", "now")
+    running = asyncio.create_task(recorder.run())
+    await settle()
+    assert server.came == [("p1", "now")]
+    server.refuse.clear()
+    await clock.advance(RETRY_SECONDS)
+    await settle()
+    assert server.came == [("p1", "now"), ("p0", "late")]
+    assert recorder.idle
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_too_many_events_are_dropped_with_a_word_in_the_log(caplog):
+    recorder = EventRecorder(Server(), FakeClock(), "c")
+    for number in range(QUEUE + 1):
+        recorder.normal(ref(f"p{number}"), "Said", "x")
+    assert f"dropped Said of p{QUEUE}: x" in caplog.text
