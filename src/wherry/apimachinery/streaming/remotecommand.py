@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -234,13 +235,10 @@ class WebSocketWire:
                 await self.stdin.end()
 
     async def _greet(self) -> None:
-        """An empty message on each channel tells clients that the streams are there."""
-        try:
-            for channel, open_ in ((STDOUT, self._options.stdout), (STDERR, self._options.stderr), (ERROR, True)):
-                if open_:
-                    await self._socket.send(bytes([channel]))
-        except ConnectionError:
-            pass
+        """An empty message on the first channel that is written to tells clients that the streams are there."""
+        first = STDOUT if self._options.stdout else STDERR if self._options.stderr else ERROR
+        with contextlib.suppress(ConnectionError):
+            await self._socket.send(bytes([first]))
 
     async def output(self, stream: int, data: bytes) -> None:
         await self._socket.send(bytes([stream]) + data)
