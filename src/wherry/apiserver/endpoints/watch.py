@@ -23,6 +23,7 @@ from wherry.util.clock import Clock
 BACKLOG_BYTES = 16 << 20
 BACKLOG_EVENTS = 10_000
 BOOKMARK_SECONDS = 60.0
+PACE_SECONDS = 0.004  # between two pieces of a burst
 _HEADS = {kind: b'{"type":"%s","object":' % kind.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
 
 
@@ -39,20 +40,26 @@ def event_line(kind: str, body: bytes) -> bytes:
 class Outbox:
     """Watches that have something to send.
 
-    They send two turns of the loop later: so the writer that caused it has its answer first, and events of
-    one commit, or of commits in quick succession, go out in one piece.
+    The first event after a quiet moment goes two turns of the loop later: so the writer that caused it has its
+    answer first, and the events of one commit go out in one piece.  Those that follow within PACE_SECONDS wait
+    until that time is over: a burst costs each connection one write for many events.
     """
 
     def __init__(self) -> None:
         self._waiting: list[Watch] = []
+        self._next = 0.0  # in the loop's time: nothing is sent before
 
     def add(self, watch: Watch) -> None:
         if not self._waiting:
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._flush)
+            if loop.time() < self._next:
+                loop.call_at(self._next, self._flush)
+            else:
+                loop.call_soon(loop.call_soon, self._flush)
         self._waiting.append(watch)
 
     def _flush(self) -> None:
+        self._next = asyncio.get_running_loop().time() + PACE_SECONDS
         waiting, self._waiting = self._waiting, []
         for watch in waiting:
             watch.flush()
