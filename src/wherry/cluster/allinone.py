@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from wherry.controller.manager import ControllerManager
 from wherry.controller.metrics import controller_metrics
 from wherry.scheduler.scheduler import Scheduler
 from wherry.storage.compactor import compact_periodically
+from wherry.util import collector
 from wherry.util.clock import RealClock
 from wherry.util.looplag import LoopLag
 
@@ -71,8 +71,7 @@ class Cluster:
                 async with asyncio.timeout(60):
                     for wait in waits:
                         await wait
-                gc.collect()
-                gc.freeze()  # what is alive now stays: the collector need not look at it again
+                collector.settle()
                 self.ready = True
                 self._notify(ready=True)
                 await stop.wait()

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import gc
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ import msgspec
 
 from wherry.cluster.components import COMPONENTS, Setting
 from wherry.cluster.config import ClusterConfig, load
+from wherry.util import collector
 from wherry.util.clock import RealClock
 
 log = logging.getLogger("wherry")
@@ -59,8 +59,7 @@ async def _main(config: ClusterConfig, component: str, node: str, supervised: bo
         loop.add_reader(LIFELINE, work.cancel)  # nothing is ever written to it
 
     def ready() -> None:
-        gc.collect()
-        gc.freeze()  # what is alive now stays: the collector need not look at it again
+        collector.settle()
         log.info("%s is ready", title(component, node))
         if supervised:
             tell(ready=True)
@@ -79,6 +78,7 @@ def run(config: ClusterConfig, component: str, node: str, *, supervised: bool = 
     import uvloop
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    collector.relax()
     try:
         with alone(config, component, node):
             uvloop.run(_main(config, component, node, supervised))

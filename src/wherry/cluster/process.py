@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from wherry.cluster.config import TERMINATED, ClusterConfig, load
+from wherry.util import collector
 
 log = logging.getLogger("wherry")
 SWITCH_SECONDS = 0.0002  # the storage's writer thread must not wait 5 ms for the interpreter's lock
@@ -92,6 +93,7 @@ def run(config: ClusterConfig, fd: int | None) -> int:
 
     notify = _notifier(config, fd)
     sys.setswitchinterval(SWITCH_SECONDS)
+    collector.relax()
     try:
         uvloop.run(main(config, notify))
     except asyncio.CancelledError:
