@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from wherry.api.strategy.rules import (
     MAX_INT32,
@@ -34,6 +37,7 @@ from .security import validate_host_users, validate_os, validate_pod_security_co
 from .volumes import validate_volumes
 
 Dict = dict[str, Any]
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION = ("PreemptLowerPriority", "Never")
@@ -250,7 +254,14 @@ def validate_pod_create(pod: Dict) -> list[Cause]:
 
 
 def validate_template(template: Dict, path: str, errs: Causes) -> None:
-    """ValidatePodTemplateSpec."""
+    """ValidatePodTemplateSpec.  Objects are written more often than their templates change: results are remembered."""
+    errs += _template_faults(_encode(template), path)
+
+
+@lru_cache(maxsize=256)
+def _template_faults(encoded: bytes, path: str) -> tuple[Cause, ...]:
+    template: Dict = _decode(encoded)
+    errs: Causes = []
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
     if meta.get("labels"):
         labels(meta["labels"], f"{path}.labels", errs)
@@ -260,3 +271,4 @@ def validate_template(template: Dict, path: str, errs: Causes) -> None:
     validate_pod_spec(spec, f"{path}.spec", errs)
     if spec.get("ephemeralContainers"):
         errs.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
+    return tuple(errs)
