@@ -70,17 +70,20 @@ def decode(
 
 def prune_and_check(
     obj: Any, schema: Schema, *, kind: str, version: str, group: str = "", validation: str = WARN, patch: Any = None,
+    before: dict[str, Any] | None = None,
 ) -> Decoded:
     """The same for an object that a patch made, which is changed in place.
 
-    `patch` is what the error shows; the object when None.  Raises StatusError 400 for another kind, else 422.
+    `patch` is what the error shows; the object when None.  `before` is the object that was patched: parts of it
+    that are still there, the very same ones, were looked at when they came.  Raises StatusError 400 for another
+    kind, else 422.
     """
     walk = Walk(validation != IGNORE)
     try:
         if not isinstance(obj, dict):
             raise DecodeError(f"json: cannot unmarshal {scalars.unmarshal_type(obj)} into Go value of type {version}.{kind}")
         _check_kind(obj, kind, version, group)
-        walk.object(obj, schema, None)
+        _look_at(obj, before or {}, schema, walk)
         return Decoded(obj, _finish(walk, validation))
     except (DecodeError, RecursionError) as error:
         why = TOO_DEEP if isinstance(error, RecursionError) else str(error)
@@ -88,6 +91,18 @@ def prune_and_check(
         refused = errors.invalid("", "", "", [Cause("FieldValueInvalid", f"Invalid value: {quote(shown)}: {why}", "patch")])
         refused.warnings = tuple(walk.hints)
         raise refused from None
+
+
+def _look_at(obj: dict[str, Any], before: dict[str, Any], schema: Schema, walk: Walk) -> None:
+    """Walk what of `obj` does not stand in `before`."""
+    new = {key: value for key, value in obj.items() if key not in before or value is not before[key]}
+    names = list(new)
+    walk.object(new, schema, None)
+    for name in names:
+        if name in new:
+            obj[name] = new[name]
+        else:
+            del obj[name]
 
 
 def summary(body: bytes, limit: int = 30) -> str:

@@ -1,8 +1,8 @@
 """JSON values as Python holds them: copied, compared and shown as upstream does.
 
-Patches and server-side apply must never share structure with the object that they started from
-(defaulting and admission change objects in place), so copying is a hot path: through msgspec it
-costs a third of `copy.deepcopy`.
+A patch may be applied again to a newer object, and server-side apply must never share structure with the object
+that it started from (defaulting and admission change objects in place), so copying is a hot path: through msgspec
+it costs a third of `copy.deepcopy`.
 """
 
 from __future__ import annotations

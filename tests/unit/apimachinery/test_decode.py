@@ -370,6 +370,17 @@ def test_two_megabytes_of_yaml() -> None:
     assert len(read(body, kind="ConfigMap", content_type="application/yaml").obj["data"]) == 2000
 
 
+def test_only_what_a_patch_touched_is_looked_at() -> None:
+    schema = definition("io.k8s.api.core.v1.Pod")
+    before = {"kind": "Pod", "spec": {"x": 1}, "metadata": {"name": "p"}}
+    patched = {**before, "metadata": {"name": "p", "labels": {"a": "b"}, "y": 1, "annotations": {}}, "status": None}
+    done = prune_and_check(patched, schema, kind="Pod", version="v1", before=before)
+    assert done.warnings == ['unknown field "metadata.y"']
+    assert done.obj == {**before, "metadata": {"name": "p", "labels": {"a": "b"}}}
+    equal = {**before, "spec": {"x": 1}}  # given anew, if as it was
+    assert prune_and_check(equal, schema, kind="Pod", version="v1", before=before).warnings == ['unknown field "spec.x"']
+
+
 def test_patched_objects() -> None:
     schema = definition("io.k8s.api.core.v1.Pod")
     done = prune_and_check({"kind": "Pod", "spec": {"x": 1, "priority": None}}, schema, kind="Pod", version="v1")

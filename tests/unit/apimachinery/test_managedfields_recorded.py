@@ -137,7 +137,7 @@ def _write(live: Object | None, request: dict[str, Any], obj: Object) -> Object:
             force="force" in options, default=_default, ignored=ignored,
         )  # fmt: skip
     assert live is not None
-    new = PATCHES[request["contentType"]](live, request["body"], schema)
+    new = PATCHES[request["contentType"]](copy.deepcopy(live), request["body"], schema)  # defaults are set in place
     if subresource:
         new["spec"] = live["spec"]
     _default(new)

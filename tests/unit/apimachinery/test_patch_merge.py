@@ -59,11 +59,14 @@ def test_an_empty_patch_changes_nothing_and_a_document_is_a_patch(doc: dict[str,
 
 
 @given(docs, objects)
-def test_nothing_is_shared(doc: dict[str, Any], patch: dict[str, Any]) -> None:
+def test_nothing_of_the_patch_is_shared_and_the_document_stays(doc: dict[str, Any], patch: dict[str, Any]) -> None:
+    before = copy.deepcopy(doc)
+
     def containers(value: Any) -> set[int]:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         below = set().union(*map(containers, inner))
         return below | {id(value)} if isinstance(value, (dict, list)) else below
 
     merged = apply_merge_patch(doc, patch)
-    assert not containers(merged) & (containers(doc) | containers(patch))
+    assert not containers(merged) & (containers(patch) - containers(doc))
+    assert doc == before

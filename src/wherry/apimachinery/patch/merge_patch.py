@@ -9,18 +9,17 @@ from wherry.apimachinery.values import deep_copy
 
 
 def apply_merge_patch(doc: dict[str, Any], patch: Any) -> dict[str, Any]:
-    """A copy of `doc` with `patch` merged into it.  Raises PatchError 400 when `patch` is no object."""
+    """`doc` with `patch` merged into it; what the patch does not touch is `doc`'s own.  Raises PatchError 400 when `patch` is no object."""
     if not isinstance(patch, dict):
         raise PatchError("error decoding patch: a merge patch is an object")
-    merged: dict[str, Any] = _merge(deep_copy(doc), deep_copy(patch))
+    merged: dict[str, Any] = _merge(doc, deep_copy(patch))
     return merged
 
 
 def _merge(target: Any, patch: Any) -> Any:
     if not isinstance(patch, dict):
         return patch
-    if not isinstance(target, dict):
-        target = {}
+    target = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
             target.pop(key, None)

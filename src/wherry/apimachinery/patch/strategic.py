@@ -25,10 +25,10 @@ _List = list[Any]
 
 
 def apply_strategic_merge_patch(doc: _Map, patch: Any, schema: Schema) -> _Map:
-    """A copy of `doc` with `patch` merged into it.  Raises PatchError in upstream's words."""
+    """`doc` with `patch` merged into it; what the patch does not touch is `doc`'s own.  Raises PatchError in upstream's words."""
     if not isinstance(patch, dict):
         raise PatchError("error decoding patch: a strategic merge patch is an object")
-    return _merge_map(deep_copy(doc), deep_copy(patch), schema)
+    return _merge_map(doc, deep_copy(patch), schema)
 
 
 def _fault(message: str) -> PatchError:
@@ -48,6 +48,7 @@ def _child(schema: Schema, key: str) -> Schema:
 def _merge_map(original: _Map, patch: _Map, schema: Schema) -> _Map:
     if DIRECTIVE in patch:
         return _directed(patch)
+    original = dict(original)
     _retain_keys(original, patch)
     _set_element_orders(original, patch, schema)
     for written, value in patch.items():

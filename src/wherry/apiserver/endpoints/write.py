@@ -141,20 +141,20 @@ async def patch(call: Call, store: Store, clock: Clock) -> Response:
 
     def transform(old: Object | None) -> Object:
         assert old is not None
-        new = change(codec.from_hub(old))
-        return codec.to_hub(check_patched(call, new))
+        before = codec.from_hub(old)
+        return codec.to_hub(check_patched(call, change(before), before))
 
     written = await store.update(call, call.info.namespace, call.info.name, transform)
     warn_if_idle(call)
     return respond(call, store, written, clock)
 
 
-def check_patched(call: Call, obj: Any) -> Object:
-    """A patch's result must still be an object of the kind; unknown fields are warned of or refused."""
+def check_patched(call: Call, obj: Any, before: Object) -> Object:
+    """What a patch made of `before` must still be an object of the kind; unknown fields are warned of or refused."""
     codec = call.codec
     done = prune_and_check(
         obj, codec.schema, kind=codec.kind, version=codec.api_version.rsplit("/", 1)[-1], group=codec.group,
-        validation=call.field_validation,
+        validation=call.field_validation, before=before,
     )
     for text in done.warnings:
         call.warn(text)
