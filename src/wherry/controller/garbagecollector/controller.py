@@ -36,7 +36,10 @@ log = logging.getLogger(__name__)
 
 DISCOVERY_PERIOD = 30.0  # seconds
 UNSEEN_OWNER = 5.0  # seconds until a dependent is looked at again whose owner no informer has shown yet
-IGNORED = {("", "events"), ("events.k8s.io", "events")}
+IGNORED = {
+    ("", "events"), ("events.k8s.io", "events"),
+    ("extensions", "deployments"), ("extensions", "ingresses"),  # the same objects as in their groups of today
+}
 NEEDED = {"delete", "list", "watch", "patch"}
 DELETE_KEY, ORPHAN_KEY = "delete/", "orphan/"
 
