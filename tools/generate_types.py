@@ -33,6 +33,8 @@ SCALARS = {
     "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "dict[str, Any]",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "dict[str, Any]",
 }
+# What structs forget: no component reads it, and to decode it costs as much as the rest of the object.
+FORGOTTEN = {"ObjectMeta.managedFields"}
 # Structs that Go holds by value: an absent one reads as an empty one.
 NESTED = {"metadata", "spec", "status", "resources", "template", "strategy", "jobTemplate", "involvedObject",
           "source", "rollingUpdate.never", "nodeInfo", "loadBalancer", "state", "lastState", "roleRef", "daemonEndpoints",
@@ -133,6 +135,8 @@ class Module:
             required = set(schema.get("required", []))
             lines = []
             for name, prop in schema.get("properties", {}).items():
+                if f"{short}.{name}" in FORGOTTEN:
+                    continue
                 if name in ("apiVersion", "kind") and gvk and "metadata" in schema["properties"]:
                     value = {"apiVersion": f"{gvk['group']}/{gvk['version']}".lstrip("/"), "kind": gvk["kind"]}[name]
                     attr = snake(name)

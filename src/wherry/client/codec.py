@@ -65,14 +65,6 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _strip(obj: Any) -> Any:
-    """No component reads managedFields, and they are half of an object's memory."""
-    metadata = getattr(obj, "metadata", None)
-    if isinstance(metadata, meta_v1.ObjectMeta) and metadata.managed_fields:
-        msgspec.structs.force_setattr(metadata, "managed_fields", [])
-    return obj
-
-
 class Decoder(Generic[T]):
     """Decodes one kind.  Objects are frozen and may be shared by everyone in the process."""
 
@@ -84,11 +76,10 @@ class Decoder(Generic[T]):
     def decode(self, raw: bytes | msgspec.Raw) -> T:
         """Raises msgspec.ValidationError when the object does not fit its type."""
         try:
-            obj = self._json.decode(raw)
+            return self._json.decode(raw)
         except msgspec.ValidationError:
             # Explicit nulls are legal JSON for any field, and rare.
-            obj = msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self.kind)
-        return _strip(obj)  # type: ignore[no-any-return]
+            return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self.kind)
 
     def decode_event(self, line: bytes) -> tuple[str, Any]:
         """A watch event's type and object (a dict for ERROR), shared between watchers of the same bytes."""

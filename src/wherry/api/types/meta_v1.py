@@ -125,7 +125,6 @@ class ObjectMeta(Struct):
     generate_name: str = msgspec.field(default="", name="generateName")
     generation: int | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
-    managed_fields: list[ManagedFieldsEntry] = msgspec.field(default_factory=list, name="managedFields")
     name: str = ""
     namespace: str = ""
     owner_references: list[OwnerReference] = msgspec.field(default_factory=list, name="ownerReferences")
