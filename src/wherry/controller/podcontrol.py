@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -119,11 +120,17 @@ def status_patch(uid: str, status: dict[str, Any], old: Any, keep: frozenset[str
 
     Zero and empty values are left out of a status, as upstream's `omitempty` does, but for those in `keep`.
     """
-    before = {f.encode_name: msgspec.to_builtins(getattr(old, f.name)) for f in msgspec.structs.fields(old)}
+    before = {key: msgspec.to_builtins(getattr(old, name)) for name, key in _names(type(old))}
     wanted = {key: value for key, value in status.items() if key in keep or value not in _EMPTY}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
     changed |= {key: None for key in status if key not in wanted and before.get(key) not in _EMPTY}
     return {"metadata": {"uid": uid}, "status": changed} if changed else None
+
+
+@cache
+def _names(kind: type[Any]) -> list[tuple[str, str]]:
+    """A struct's fields: their names in Python and in JSON."""
+    return [(field.name, field.encode_name) for field in msgspec.structs.fields(kind)]
 
 
 def with_status(old: T, status: dict[str, Any]) -> T:
