@@ -7,7 +7,8 @@ update: change what exists with `patch`, or a whole object as a dict with `updat
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ import msgspec
 from wherry.api.types import authentication_v1, core_v1, policy_v1
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response, Transport, UserInfo
-from wherry.client.codec import LIST, PartialObjectMetadata, decoder_of, encode
+from wherry.client.codec import LIST, PartialObjectMetadata, decoder_of, encode, newest
 from wherry.client.paths import ResourceInfo, info_of
 
 T = TypeVar("T")
@@ -114,11 +115,12 @@ class Client:
     async def watch(
         self, kind: type[T], namespace: str = "", *, resource_version: str = "", label_selector: str = "",
         field_selector: str = "", allow_bookmarks: bool = False, timeout_seconds: int = 0,
-        resource: ResourceInfo | None = None,
+        resource: ResourceInfo | None = None, overtaken: bool = True,
     ) -> AsyncIterator[WatchEvent[T]]:
         """Events after `resource_version`, until the server ends the watch.  An ERROR event is raised.
 
-        Close it (`contextlib.aclosing`) when leaving early: that is how the server learns of it.
+        `overtaken=False` leaves out what a later event, already here, overtakes.  Close it (`contextlib.aclosing`)
+        when leaving early: that is how the server learns of it.
         """
         query = _query(
             watch="true", resourceVersion=resource_version, labelSelector=label_selector, fieldSelector=field_selector,
@@ -127,11 +129,13 @@ class Client:
         path = (resource or info_of(kind)).path(namespace)
         response = await self.raw("GET", path, query=query, accept=_accept(kind, "PartialObjectMetadata"))
         decode = decoder_of(kind).decode_event
-        async for line in lines(response):
-            type_, obj = decode(line)
-            if type_ == "ERROR":
-                raise StatusError.from_json(obj)
-            yield WatchEvent(type_, obj)
+        async with aclosing(batches(response)) as found:
+            async for batch in found:
+                for line in batch if overtaken else newest(batch):
+                    type_, obj = decode(line)
+                    if type_ == "ERROR":
+                        raise StatusError.from_json(obj)
+                    yield WatchEvent(type_, obj)
 
     async def create(self, obj: T, *, namespace: str | None = None, subresource: str = "", name: str = "") -> T:
         """Create `obj`, or post it to the `subresource` of the object `name` (Binding, Eviction, TokenRequest)."""
@@ -233,10 +237,16 @@ async def _failure(response: Response) -> StatusError:
 
 async def lines(response: Response) -> AsyncIterator[bytes]:
     """The lines of a streamed (or whole) answer, without their ends.  Closes the stream when left."""
-    if response.stream is None:
-        for line in response.body.splitlines():
-            if line:
+    async with aclosing(batches(response)) as found:
+        async for batch in found:
+            for line in batch:
                 yield line
+
+
+async def batches(response: Response) -> AsyncGenerator[list[bytes], None]:
+    """The same, as many at once as came together."""
+    if response.stream is None:
+        yield [line for line in response.body.splitlines() if line]
         return
     rest = b""
     try:
@@ -245,9 +255,7 @@ async def lines(response: Response) -> AsyncIterator[bytes]:
             *whole, rest = (rest + chunk if rest else chunk).split(b"\n")
             if len(rest) > _MAX_LINE:
                 raise StatusError(500, "InternalError", "a watch event has more than 64 MiB")
-            for line in whole:
-                if line:
-                    yield line
+            yield [line for line in whole if line]
     finally:
         close = getattr(response.stream, "aclose", None)
         if close is not None:

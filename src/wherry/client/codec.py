@@ -94,6 +94,43 @@ class Decoder(Generic[T]):
         return result
 
 
+class _Name(Struct, frozen=True):
+    namespace: str = ""
+    name: str = ""
+
+
+class _Object(Struct, frozen=True):
+    metadata: _Name
+
+
+class _Named(Struct, frozen=True):
+    """Which object a watch event is of."""
+
+    object: _Object
+
+
+def newest(lines: list[bytes]) -> list[bytes]:
+    """Watch events without the MODIFIED ones that another of the same object follows, with no other type between.
+
+    An object that changes fast is decoded, indexed and told to handlers once a batch.
+    """
+    kept: list[bytes] = []
+    later: set[_Named] = set()
+    for line in reversed(lines) if len(lines) > 1 else lines:
+        if line.startswith(_MODIFIED):
+            which = _NAMED.decode(line)
+            if which in later:
+                continue
+            later.add(which)
+        else:
+            later.clear()
+        kept.append(line)
+    kept.reverse()
+    return kept
+
+
+_MODIFIED = b'{"type":"MODIFIED",'
+_NAMED = msgspec.json.Decoder(_Named)
 _EVENT = msgspec.json.Decoder(RawEvent)
 LIST = msgspec.json.Decoder(ItemList)
 

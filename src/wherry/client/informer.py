@@ -138,7 +138,7 @@ class Informer(Generic[T]):
         events = self._client.watch(
             scope.kind, scope.namespace, resource_version=self.resource_version, label_selector=scope.label_selector,
             field_selector=scope.field_selector, allow_bookmarks=True, timeout_seconds=self._rng.randint(*WATCH_SECONDS),
-            resource=scope.resource,
+            resource=scope.resource, overtaken=False,
         )
         started = self._clock.monotonic()
         seen = 0

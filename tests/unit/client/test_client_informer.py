@@ -8,6 +8,7 @@ import json
 from wherry.api.types import core_v1
 from wherry.apimachinery.http import Request, Response
 from wherry.client import Client, InProcessTransport, info_of
+from wherry.client.codec import newest
 from wherry.client.informer import Handler, Informer, Scope
 from wherry.client.store import Store
 from wherry.util.clock import FakeClock
@@ -93,6 +94,23 @@ async def test_events_split_over_chunks_are_one():
     whole = event("ADDED", config_map("a", 6))
     _, told = await follow(Script([(5, [])], [[whole[:20], whole[20:]]]))
     assert told == [("add", "a")]
+
+
+async def test_of_changes_that_come_together_the_last_of_each_object_counts():
+    def modified(name: str, version: int) -> bytes:
+        return event("MODIFIED", config_map(name, version)).replace(b": ", b":").replace(b", ", b",")
+
+    burst = [modified("a", 6), modified("b", 7), modified("a", 8), modified("a", 9)]
+    informer, told = await follow(Script([(5, [config_map("a", 3), config_map("b", 4)])], [[b"".join(burst)]]))
+    assert told == [("add", "a"), ("add", "b"), ("update", "b"), ("update", "a")]
+    assert (informer.resource_version, informer.store.get("a", "d").metadata.resource_version) == ("9", "9")
+
+
+def test_a_change_before_a_deletion_is_not_overtaken_by_one_after_it():
+    changes = [b'{"type":"%s","object":{"metadata":{"name":"a"}}}' % kind for kind in (b"MODIFIED", b"DELETED", b"ADDED", b"MODIFIED")]
+    assert newest(changes) == changes
+    assert newest(changes[:1]) == changes[:1]
+    assert newest([*changes, changes[-1], changes[-1]]) == changes
 
 
 async def test_two_informers_share_what_they_decode():
