@@ -128,7 +128,7 @@ def status_patch(uid: str, status: dict[str, Any], old: Any, keep: frozenset[str
 
 
 @cache
-def _names(kind: type[Any]) -> list[tuple[str, str]]:
+def _names(kind: Any) -> list[tuple[str, str]]:
     """A struct's fields: their names in Python and in JSON."""
     return [(field.name, field.encode_name) for field in msgspec.structs.fields(kind)]
 
