@@ -120,7 +120,8 @@ def status_patch(uid: str, status: dict[str, Any], old: Any, keep: frozenset[str
 
     Zero and empty values are left out of a status, as upstream's `omitempty` does, but for those in `keep`.
     """
-    before = {key: msgspec.to_builtins(getattr(old, name)) for name, key in _names(type(old))}
+    kind: Any = type(old)
+    before = {key: msgspec.to_builtins(getattr(old, name)) for name, key in _names(kind)}
     wanted = {key: value for key, value in status.items() if key in keep or value not in _EMPTY}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
     changed |= {key: None for key in status if key not in wanted and before.get(key) not in _EMPTY}
