@@ -175,7 +175,7 @@ def _scalar(event: Any) -> Any:
         return _tagged(tag.removeprefix(_TAG), text)
     if not event.implicit[0] or (not tag and event.style):
         return text
-    return _plain(text)
+    return plain(text)
 
 
 def _tagged(tag: str, text: str) -> Any:
@@ -186,7 +186,7 @@ def _tagged(tag: str, text: str) -> Any:
             return base64.b64decode(text).decode()
         except ValueError:
             raise YAMLError("yaml: !!binary value contains invalid base64 data") from None
-    value = _plain(text)
+    value = plain(text)
     if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     wanted = {"int": int, "float": float, "bool": bool, "null": type(None)}.get(tag)
@@ -195,7 +195,8 @@ def _tagged(tag: str, text: str) -> Any:
     return value
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
+    """What a scalar without quotes and tag says."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:

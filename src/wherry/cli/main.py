@@ -107,6 +107,12 @@ def _why(args: argparse.Namespace) -> int:
     return why.show(_known(args), args.namespace, args.pod)
 
 
+def _modernize(args: argparse.Namespace) -> int:
+    from wherry.cli import modernize
+
+    return modernize.run(args)
+
+
 def _kubectl(args: argparse.Namespace) -> int:
     config = _known(args)
     environment = {**os.environ, "KUBECONFIG": str(config.kubeconfig)}
@@ -126,7 +132,8 @@ def _completion(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     "up": _up, "down": _down, "reset": _reset, "status": _status, "doctor": _doctor, "quickstart": _quickstart,
-    "kubeconfig": _kubeconfig, "component": _component, "image": _image, "why": _why, "kubectl": _kubectl, "completion": _completion,
+    "kubeconfig": _kubeconfig, "component": _component, "image": _image, "why": _why,
+    "modernize": _modernize, "kubectl": _kubectl, "completion": _completion,
 }
 
 

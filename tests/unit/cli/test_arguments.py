@@ -90,7 +90,7 @@ def test_bad_values_are_refused(line: list[str], told: str, capsys: pytest.Captu
 @pytest.mark.parametrize("name", ["", "UPPER", "a_b", "../etc", "-a", "a-", "thirteen-char", "a/b"])
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_checks_the_name(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    more = {"image": ["ls"], "completion": ["bash"], "component": ["dns"], "why": ["web"]}.get(command, [])
+    more = {"image": ["ls"], "completion": ["bash"], "component": ["dns"], "why": ["web"], "modernize": ["-"]}.get(command, [])
     assert main([command, f"--name={name}", *more]) == 1
     assert capsys.readouterr().err == f"wherry: --name {name!r}: a cluster's name has 1 to 12 of a-z, 0-9 and - (not at its ends)\n"
 

@@ -1,0 +1,131 @@
+"""`wherry modernize`: manifests of old API versions, written in the present ones.
+
+New manifests go to standard output (or into their files), what was changed and why to standard error.  Exit
+code 0: everything is of a present version now.  1: something is left for its writer to mend, and named.
+3: with --check, something is of an old version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wherry.api.modernize import modernize
+from wherry.apimachinery.yamlbody import YAMLError, load
+from wherry.apimachinery.yamledit import CannotEdit, edited, written
+
+SUFFIXES = (".yaml", ".yml", ".json")  # what kubectl reads in a directory
+STDIN = "-"
+_SEPARATOR = re.compile(r"^---(?:[ \t].*)?\n?", re.MULTILINE)
+_TEMPLATE = re.compile(r"\{\{.*\}\}")
+ANEW = "written anew, without its comments"
+
+
+@dataclass(slots=True)
+class Rewritten:
+    """A file's new text, what was changed in it, and what is left to its writer."""
+
+    text: str
+    changes: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+
+def rewrite(text: str) -> Rewritten:
+    """All documents of a file.  Pure."""
+    done, parts = Rewritten(""), list[str]()
+    at = 0
+    for separator in [*_SEPARATOR.finditer(text), None]:
+        part = text[at : separator.start() if separator else len(text)]
+        parts.append(_document(part, done))
+        if separator:
+            head = separator.group()
+            parts.append(head)
+            at = separator.end()
+    done.text = "".join(parts)
+    return done
+
+
+def _document(text: str, done: Rewritten) -> str:
+    try:
+        old, duplicates = load(text.encode())
+    except YAMLError as error:
+        done.troubles.append("a template, not a manifest: `helm template` makes one of it" if _TEMPLATE.search(text) else str(error))
+        return text
+    if old is None:
+        return text
+    new = modernize(old)
+    done.troubles += [*duplicates, *new.troubles]
+    if new.obj == old:
+        return text
+    done.changes += new.changes
+    if text.lstrip().startswith("{"):
+        return json.dumps(new.obj, indent=_indent(text), ensure_ascii=False) + text[len(text.rstrip()) :]
+    try:
+        return edited(text, old, new.obj)
+    except CannotEdit as error:
+        done.changes.append(f"{ANEW}: {error}")
+        return written(new.obj)
+
+
+def _indent(text: str) -> int | None:
+    """A JSON file's own indentation."""
+    found = re.match(r"\s*\{\n( +)", text)
+    return len(found[1]) if found else None
+
+
+def files(given: Sequence[str], recursive: bool) -> Iterator[str]:
+    """The files that are meant: a directory's manifests, those below it too if so asked."""
+    for name in given:
+        if name == STDIN or not Path(name).is_dir():
+            yield name
+            continue
+        inside = Path(name).rglob("*") if recursive else Path(name).iterdir()
+        yield from sorted(str(each) for each in inside if each.suffix in SUFFIXES and each.is_file())
+
+
+def show(given: Sequence[str], *, recursive: bool = False, in_place: bool = False, check: bool = False) -> int:
+    """Rewrite them; the exit code."""
+    troubled, old, texts = False, False, list[str]()
+    for name in files(given, recursive):
+        try:
+            text = sys.stdin.read() if name == STDIN else Path(name).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            _tell(name, str(getattr(error, "strerror", None) or "not UTF-8"))
+            troubled = True
+            continue
+        done = rewrite(text)
+        for line in done.changes + done.troubles:
+            _tell(name, line)
+        troubled, old = troubled or bool(done.troubles), old or done.text != text
+        if in_place and name != STDIN and not check:
+            if done.text != text:
+                Path(name).write_text(done.text)
+        else:
+            texts.append(done.text)
+    if not check:
+        sys.stdout.write(_joined(texts))
+    return 1 if troubled else 3 if check and old else 0
+
+
+def _joined(texts: list[str]) -> str:
+    """Several files as one stream of documents."""
+    stream = ""
+    for text in texts:
+        if stream:
+            stream += "" if stream.endswith("\n") else "\n"
+            stream += "" if _SEPARATOR.match(text) else "---\n"
+        stream += text
+    return stream if not stream or stream.endswith("\n") else stream + "\n"
+
+
+def _tell(name: str, line: str) -> None:
+    print(f"{name}: {line}", file=sys.stderr)
+
+
+def run(args: argparse.Namespace) -> int:
+    return show(args.file, recursive=args.recursive, in_place=args.in_place, check=args.check)
