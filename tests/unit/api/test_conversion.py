@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherry.api.conversion import deployment, event, hpa, ingress, pdb
+from wherry.api.conversion import event, hpa, hpa_v2beta1, ingress, old_apps, pdb
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,31 @@ def test_autoscaler_survives_v1(v2: dict[str, Any]) -> None:
     assert v2 == before
 
 
+@given(autoscalers)
+def test_autoscaler_survives_v2beta1(v2: dict[str, Any]) -> None:
+    before = copy.deepcopy(v2)
+    old = hpa_v2beta1.from_hub(v2)
+    assert "behavior" not in old["spec"]
+    assert hpa_v2beta1.to_hub(old) == v2
+    assert hpa_v2beta1.from_hub(hpa_v2beta1.to_hub(old)) == old
+    assert v2 == before
+
+
+def test_old_autoscalers_have_flat_metrics() -> None:
+    spec = {"maxReplicas": 1, "metrics": [
+        {"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": 50}},
+        {"type": "Object", "object": {"target": {"kind": "Service", "name": "s"}, "metricName": "m", "targetValue": "5"}},
+    ]}
+    new = hpa_v2beta1.to_hub({"metadata": {}, "spec": spec})
+    assert new["spec"]["metrics"] == [
+        {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
+        {"type": "Object", "object": {
+            "describedObject": {"kind": "Service", "name": "s"}, "metric": {"name": "m"}, "target": {"type": "Value", "value": "5"},
+        }},
+    ]
+    assert hpa_v2beta1.from_hub(new)["spec"] == spec
+
+
 @pytest.mark.parametrize(("v1", "v2"), [("hpa-v1", "hpa-v1-as-v2"), ("hpa-v2-as-v1", "hpa-v2")])
 def test_autoscaler_is_shown_as_recorded(recorded: dict[str, Any], v1: str, v2: str) -> None:
     assert hpa.from_hub(recorded[v2]) == recorded[v1]
@@ -168,14 +193,84 @@ def test_budget_selectors_keep_their_meaning(beta: Any, v1: Any) -> None:
 
 def test_old_deployments_mean_what_they_meant() -> None:
     old = {"spec": {"replicas": 1, "template": {"metadata": {"labels": {"a": "b"}}}}}
-    spec = deployment.extensions_to_hub(old)["spec"]
+    spec = old_apps.extensions_deployment_to_hub(old)["spec"]
     assert spec["selector"] == {"matchLabels": {"a": "b"}}
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}
     assert spec["progressDeadlineSeconds"] == spec["revisionHistoryLimit"] == 2147483647
-    assert deployment.apps_v1beta1_to_hub(old)["spec"]["revisionHistoryLimit"] == 2
-    recreated = deployment.apps_v1beta1_to_hub({"spec": {"strategy": {"type": "Recreate"}}})["spec"]
+    assert old_apps.apps_v1beta1_deployment_to_hub(old)["spec"]["revisionHistoryLimit"] == 2
+    recreated = old_apps.apps_v1beta1_deployment_to_hub({"spec": {"strategy": {"type": "Recreate"}}})["spec"]
     assert recreated["strategy"] == {"type": "Recreate"}
     assert old == {"spec": {"replicas": 1, "template": {"metadata": {"labels": {"a": "b"}}}}}
+
+
+def test_old_workloads_are_labelled_as_their_pods_and_wait_for_deletion() -> None:
+    old = {"metadata": {"name": "w"}, "spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}
+    for convert in (old_apps.labelled, old_apps.on_delete, old_apps.daemonset_to_hub, old_apps.extensions_deployment_to_hub):
+        new = convert(old)
+        assert (new["metadata"]["labels"], new["spec"]["selector"]) == ({"a": "b"}, {"matchLabels": {"a": "b"}})
+    assert old_apps.on_delete(old)["spec"]["updateStrategy"] == {"type": "OnDelete"}
+    own = {**old, "metadata": {"labels": {"c": "d"}}, "spec": {**old["spec"], "selector": {}, "updateStrategy": {"type": "RollingUpdate"}}}
+    new = old_apps.on_delete(own)
+    assert (new["metadata"]["labels"], new["spec"]["selector"]) == ({"c": "d"}, {})
+    assert new["spec"]["updateStrategy"] == {"type": "RollingUpdate"}
+
+
+def test_a_daemonsets_template_generation_is_an_annotation_now() -> None:
+    old = {"metadata": {"annotations": {"mine": "kept"}}, "spec": {"templateGeneration": 3, "updateStrategy": {"type": "OnDelete"}}}
+    new = old_apps.daemonset_to_hub(old)
+    assert new["metadata"]["annotations"] == {"mine": "kept", "deprecated.daemonset.template.generation": "3"}
+    assert "templateGeneration" not in new["spec"]
+    assert {**old_apps.daemonset_from_hub(new), "apiVersion": ""} == {**old, "apiVersion": ""}
+
+
+def optional(**fields: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+label_maps = st.dictionaries(texts, texts, min_size=1, max_size=2)
+amounts = st.integers(0, 3) | st.sampled_from(["0%", "25%"])
+strategies = st.sampled_from(["RollingUpdate", "Recreate", "OnDelete", ""]).flatmap(lambda kind: st.fixed_dictionaries(
+    {"type": st.just(kind)}, optional={"rollingUpdate": st.none() | optional(maxSurge=amounts, maxUnavailable=amounts)}))
+workloads = st.fixed_dictionaries(
+    {"metadata": optional(name=texts, labels=label_maps, annotations=label_maps)},
+    optional={"spec": optional(
+        replicas=st.integers(0, 3), selector=st.none() | st.builds(lambda labels: {"matchLabels": labels}, label_maps) | st.just({}),
+        template=optional(metadata=optional(labels=label_maps)), strategy=st.none() | strategies, updateStrategy=st.none() | strategies,
+        progressDeadlineSeconds=st.integers(1, 9) | st.none(), revisionHistoryLimit=st.integers(0, 9),
+    )},
+)
+OLD_WORKLOADS = {
+    "labelled": (old_apps.labelled, None), "on-delete": (old_apps.on_delete, None),
+    "daemonset": (old_apps.daemonset_to_hub, old_apps.daemonset_from_hub),
+    "extensions": (old_apps.extensions_deployment_to_hub, None), "apps-v1beta1": (old_apps.apps_v1beta1_deployment_to_hub, None),
+}
+
+
+def holds(whole: Any, part: Any) -> bool:
+    """Whether all that `part` says is in `whole`; what it says nothing of may be there too."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(not value or holds(whole.get(name), value) for name, value in part.items())
+    return bool(whole == part)
+
+
+@pytest.mark.parametrize(("to_hub", "from_hub"), OLD_WORKLOADS.values(), ids=OLD_WORKLOADS)
+@given(old=workloads)
+def test_old_workloads_survive_apps_v1(to_hub: Any, from_hub: Any, old: dict[str, Any]) -> None:
+    before = copy.deepcopy(old)
+    new = to_hub(old)
+    assert old == before
+    assert holds(new, old), "nothing that was said is lost or changed"
+    shown = from_hub(new) if from_hub else new
+    assert to_hub(shown) == new, "what the old version shows of it means the same"
+
+
+@given(workloads, st.integers(1, 99))
+def test_a_daemonset_survives_the_old_version(hub: dict[str, Any], generation: int) -> None:
+    hub["metadata"]["annotations"] = {**hub["metadata"].get("annotations", {}), old_apps.TEMPLATE_GENERATION: str(generation)}
+    hub = old_apps.daemonset_to_hub(hub)
+    old = old_apps.daemonset_from_hub(hub)
+    assert old["spec"]["templateGeneration"] == generation
+    assert old_apps.daemonset_to_hub(old) == hub
 
 
 ports = st.integers(1, 65535) | st.sampled_from(["http", "web"])

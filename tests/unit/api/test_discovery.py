@@ -18,8 +18,8 @@ NEW = {
 }
 # Group versions that today's servers do not have: for old manifests.
 OLD = {
-    "batch/v1beta1", "policy/v1beta1", "autoscaling/v2beta2", "networking.k8s.io/v1beta1", "extensions/v1beta1",
-    "apps/v1beta1", "apps/v1beta2",
+    "batch/v1beta1", "policy/v1beta1", "autoscaling/v2beta2", "autoscaling/v2beta1", "networking.k8s.io/v1beta1", "extensions/v1beta1",
+    "apps/v1beta1", "apps/v1beta2", "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1beta1", "scheduling.k8s.io/v1beta1",
 }
 # Group versions that upstream serves from an add-on, which the recorded server had not.
 ADDED = {"metrics.k8s.io/v1beta1"}
@@ -86,7 +86,9 @@ def test_get_all_finds_a_kind_once() -> None:
     assert {name.rsplit("/", 1)[0] for name in found} >= OLD
     assert not {name.rsplit("/", 1)[0] for name, resource in found.items() if resource.get("categories")} & OLD
     old = decoded(DISCOVERY.api_resource_list("extensions", "v1beta1"))["resources"]
-    assert {each["name"] for each in old if "/" not in each["name"]} == {"deployments", "ingresses"}
+    assert {each["name"] for each in old if "/" not in each["name"]} == {
+        "daemonsets", "deployments", "ingresses", "networkpolicies", "replicasets",
+    }
     assert not [each for each in old if "categories" in each]
 
 

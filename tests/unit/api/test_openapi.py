@@ -208,6 +208,17 @@ def test_old_versions_share_a_schema_and_are_explained_by_it(documents: OpenAPI)
     assert {"group": "batch", "kind": "CronJob", "version": "v1beta1"} in cron["x-kubernetes-group-version-kind"]
 
 
+def test_older_ones_have_their_own_and_are_explained_all_the_same(documents: OpenAPI) -> None:
+    found = documents.v3("apis/extensions/v1beta1")
+    assert found is not None
+    schemas = json.loads(found[0])["components"]["schemas"]
+    spec = schemas["io.k8s.api.extensions.v1beta1.DeploymentSpec"]
+    assert spec["required"] == ["template"], "the template's labels are the selector"
+    assert spec["properties"]["replicas"]["description"]
+    gvks = schemas["io.k8s.api.extensions.v1beta1.Deployment"]["x-kubernetes-group-version-kind"]
+    assert gvks == [{"group": "extensions", "kind": "Deployment", "version": "v1beta1"}]
+
+
 def test_the_protobuf_says_what_the_json_says(proto: Message, v2: Any) -> None:
     assert proto.text(1) == "2.0"
     assert proto.messages(2)[0].text(1) == v2["info"]["title"]

@@ -26,18 +26,18 @@ def from_hub(hpa: Object) -> Object:
     if cpu is not None:
         spec["targetCPUUtilizationPercentage"] = cpu["resource"]["target"]["averageUtilization"]
     if others:
-        notes[METRICS] = _dump([metrics.spec_to_v1(each) for each in others])
+        notes[METRICS] = dump([metrics.spec_to_v1(each) for each in others])
     if (behavior := spec.pop("behavior", None)) is not None:
-        notes[BEHAVIOR] = _dump(_go_names(behavior))
+        notes[BEHAVIOR] = dump(go_names(behavior))
     current = status.pop("currentMetrics", None) or []
     if current:
-        notes[CURRENT_METRICS] = _dump([metrics.status_to_v1(each) for each in current])
+        notes[CURRENT_METRICS] = dump([metrics.status_to_v1(each) for each in current])
     used = next((_utilization(each, "current") for each in current if _is_cpu(each, "current")), None)
     if used is not None:
         status["currentCPUUtilizationPercentage"] = used
     if conditions := status.pop("conditions", None):
-        notes[CONDITIONS] = _dump(conditions)
-    new = {**hpa, "apiVersion": "autoscaling/v1", "metadata": _annotated(hpa.get("metadata") or {}, notes), "spec": spec}
+        notes[CONDITIONS] = dump(conditions)
+    new = {**hpa, "apiVersion": "autoscaling/v1", "metadata": annotated(hpa.get("metadata") or {}, notes), "spec": spec}
     if "status" in hpa:
         new["status"] = {"currentReplicas": 0, "desiredReplicas": 0, **status}
     return new
@@ -47,7 +47,7 @@ def to_hub(hpa: Object) -> Object:
     """v1 -> v2.  An annotation that cannot be read is left where it is."""
     metadata = dict(hpa.get("metadata") or {})
     notes = dict(metadata.get("annotations") or {})
-    read = {name: _load(notes[name]) for name in _ANNOTATIONS if name in notes}
+    read = {name: load(notes[name]) for name in _ANNOTATIONS if name in notes}
     read = {name: value for name, value in read.items() if value is not None}
     kept = {name: value for name, value in notes.items() if name not in read}
     metadata.pop("annotations", None)
@@ -61,7 +61,7 @@ def to_hub(hpa: Object) -> Object:
     if found:
         spec["metrics"] = found
     if BEHAVIOR in read:
-        spec["behavior"] = _json_names(read[BEHAVIOR])
+        spec["behavior"] = json_names(read[BEHAVIOR])
     new = {**hpa, "apiVersion": "autoscaling/v2", "metadata": metadata, "spec": spec}
     if "status" in hpa or CURRENT_METRICS in read or CONDITIONS in read:
         new["status"] = _status_to_hub(status, read)
@@ -101,17 +101,18 @@ def _cpu(part: str, value: Object) -> Object:
     return {"type": "Resource", "resource": {"name": "cpu", part: value}}
 
 
-def _annotated(metadata: Object, notes: dict[str, str]) -> Object:
+def annotated(metadata: Object, notes: dict[str, str]) -> Object:
+    """With these annotations, and none that an older object left there."""
     kept = {name: text for name, text in (metadata.get("annotations") or {}).items() if name not in _ANNOTATIONS}
     rest = {name: value for name, value in metadata.items() if name != "annotations"}
     return {**rest, "annotations": {**kept, **notes}} if kept or notes else rest
 
 
-def _dump(value: Any) -> str:
+def dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _load(text: str) -> Any:
+def load(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
@@ -119,11 +120,11 @@ def _load(text: str) -> Any:
 
 
 # Upstream writes the behaviour from a Go struct without JSON names: {"ScaleUp":{"Policies":[{"Type":...}]}}.
-def _go_names(value: Any) -> Any:
+def go_names(value: Any) -> Any:
     return _renamed(value, lambda name: name[:1].upper() + name[1:])
 
 
-def _json_names(value: Any) -> Any:
+def json_names(value: Any) -> Any:
     return _renamed(value, lambda name: name[:1].lower() + name[1:])
 
 

@@ -70,7 +70,7 @@ class Definitions:
             facts = schemas.facts(name)
         except KeyError:
             return self._list_of(name)
-        return self._object(name, facts, self._library.of(name))
+        return self._object(name, facts, self._library.of(facts.get("prose", name)))
 
     def _object(self, name: str, facts: Document, prose: Prose) -> Document:
         written: Document = {"description": prose.text} if prose.text else {}

@@ -7,7 +7,7 @@ from wherry.api.printers import batch
 from wherry.api.resource import Resource, Version
 from wherry.api.strategy import cronjob as cronjob_strategy
 from wherry.api.strategy import job as job_strategy
-from wherry.api.table.rows import schema_name, served, status
+from wherry.api.table.rows import old, schema_name, served, status
 
 GROUP = "batch"
 
@@ -16,10 +16,7 @@ CRON_JOB = Resource(
     (
         Version("v1", schema_name(GROUP, "v1", "CronJob")),
         # v1beta1 has v1's fields, so it shares its schema and needs no converter.
-        Version(
-            "v1beta1", schema_name(GROUP, "v1", "CronJob"), preferred=False,
-            deprecation="batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob",
-        ),
+        old("batch/v1beta1", "CronJob", "batch/v1", "v1.21", "v1.25"),
     ),
     short_names=("cj",), categories=("all",), subresources=(status("CronJob"),), printer=batch.CRON_JOB,
     strategy=cronjob_strategy.CRON_JOB,

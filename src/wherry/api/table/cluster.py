@@ -9,7 +9,7 @@ from wherry.api.resource import Resource, Subresource
 from wherry.api.strategy import certificates as certificates_strategy
 from wherry.api.strategy import lease as lease_strategy
 from wherry.api.strategy import scheduling as scheduling_strategy
-from wherry.api.table.rows import PLAIN, PLAIN_STATUS, READ_WRITE, STATUS, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, READ_WRITE, STATUS, old, served, status
 
 CERTIFICATES = "certificates.k8s.io"
 COORDINATION = "coordination.k8s.io"
@@ -59,7 +59,9 @@ RESOURCE_SLICE = Resource(
     selectable_fields=selectable.RESOURCE_SLICE, printer=printers.RESOURCE_SLICE,
 )
 PRIORITY_CLASS = Resource(
-    "priorityclasses", "PriorityClass", SCHEDULING, served(SCHEDULING, "PriorityClass"), namespaced=False,
+    "priorityclasses", "PriorityClass", SCHEDULING,
+    (*served(SCHEDULING, "PriorityClass"), old(f"{SCHEDULING}/v1beta1", "PriorityClass", f"{SCHEDULING}/v1", "v1.14", "v1.22")),
+    namespaced=False,
     short_names=("pc",), printer=printers.PRIORITY_CLASS, strategy=scheduling_strategy.PRIORITY_CLASS,
 )
 

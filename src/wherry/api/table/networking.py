@@ -10,9 +10,10 @@ from wherry.api.strategy import endpoints as endpoints_strategy
 from wherry.api.strategy import ingress as ingress_strategy
 from wherry.api.strategy import networkpolicy as networkpolicy_strategy
 from wherry.api.table import old_ingress
-from wherry.api.table.rows import PLAIN, PLAIN_STATUS, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, old, served, status
 
 GROUP = "networking.k8s.io"
+PRESENT = f"{GROUP}/v1"
 DISCOVERY = "discovery.k8s.io"
 
 for _name, _facts in old_ingress.DEFINITIONS.items():
@@ -20,15 +21,13 @@ for _name, _facts in old_ingress.DEFINITIONS.items():
 
 
 def _old_ingress(group: str, since: str) -> Version:
-    return Version(
-        "v1beta1", old_ingress.INGRESS, group=group, from_hub=ingress.from_hub, to_hub=ingress.to_hub, preferred=False,
-        deprecation=f"{group}/v1beta1 Ingress is deprecated in {since}+, unavailable in v1.22+;"
-        " use networking.k8s.io/v1 Ingress",
-    )
+    return old(f"{group}/v1beta1", "Ingress", PRESENT, since, "v1.22", old_ingress.INGRESS, ingress.to_hub, ingress.from_hub)
 
 
 INGRESS_CLASS = Resource(
-    "ingressclasses", "IngressClass", GROUP, served(GROUP, "IngressClass"), namespaced=False, printer=networking.INGRESS_CLASS,
+    "ingressclasses", "IngressClass", GROUP,
+    (*served(GROUP, "IngressClass"), old(f"{GROUP}/v1beta1", "IngressClass", PRESENT, "v1.19", "v1.22")),
+    namespaced=False, printer=networking.INGRESS_CLASS,
     strategy=ingress_strategy.INGRESS_CLASS,
 )
 INGRESS = Resource(
@@ -41,7 +40,8 @@ IP_ADDRESS = Resource(
     name_rule="ip", printer=networking.IP_ADDRESS,
 )
 NETWORK_POLICY = Resource(
-    "networkpolicies", "NetworkPolicy", GROUP, served(GROUP, "NetworkPolicy"), short_names=("netpol",),
+    "networkpolicies", "NetworkPolicy", GROUP,
+    (*served(GROUP, "NetworkPolicy"), old("extensions/v1beta1", "NetworkPolicy", PRESENT, "v1.9", "v1.16")), short_names=("netpol",),
     printer=networking.NETWORK_POLICY, strategy=networkpolicy_strategy.NETWORK_POLICY,
 )
 SERVICE_CIDR = Resource(

@@ -6,7 +6,7 @@ from wherry.api.conversion import pdb
 from wherry.api.printers import autoscaling
 from wherry.api.resource import Resource, Version
 from wherry.api.strategy import pdb as pdb_strategy
-from wherry.api.table.rows import schema_name, status
+from wherry.api.table.rows import old, schema_name, status
 
 GROUP = "policy"
 KIND = "PodDisruptionBudget"
@@ -15,11 +15,7 @@ POD_DISRUPTION_BUDGET = Resource(
     "poddisruptionbudgets", KIND, GROUP,
     (
         Version("v1", schema_name(GROUP, "v1", KIND)),
-        Version(
-            "v1beta1", schema_name(GROUP, "v1", KIND), from_hub=pdb.from_hub, to_hub=pdb.to_hub, preferred=False,
-            deprecation="policy/v1beta1 PodDisruptionBudget is deprecated in v1.21+, unavailable in v1.25+;"
-            " use policy/v1 PodDisruptionBudget",
-        ),
+        old("policy/v1beta1", KIND, "policy/v1", "v1.21", "v1.25", to_hub=pdb.to_hub, from_hub=pdb.from_hub),
     ),
     short_names=("pdb",), subresources=(status(KIND),), printer=autoscaling.POD_DISRUPTION_BUDGET,
     strategy=pdb_strategy.POD_DISRUPTION_BUDGET,

@@ -5,14 +5,15 @@ from __future__ import annotations
 from wherry.api.printers import cluster as printers
 from wherry.api.resource import Printer, Resource, Strategy
 from wherry.api.strategy import rbac as rbac_strategy
-from wherry.api.table.rows import PLAIN, served
+from wherry.api.table.rows import PLAIN, old, served
 
 GROUP = "rbac.authorization.k8s.io"
 
 
 def _role(plural: str, kind: str, namespaced: bool, strategy: Strategy, printer: Printer | None = None) -> Resource:
     return Resource(
-        plural, kind, GROUP, served(GROUP, kind), namespaced=namespaced, name_rule="path", printer=printer, strategy=strategy,
+        plural, kind, GROUP, (*served(GROUP, kind), old(f"{GROUP}/v1beta1", kind, f"{GROUP}/v1", "v1.17", "v1.22")),
+        namespaced=namespaced, name_rule="path", printer=printer, strategy=strategy,
     )
 
 

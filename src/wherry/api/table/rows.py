@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wherry.api.resource import Object, Strategy, Subresource, Version
 
 READ_WRITE = ("get", "patch", "update")
@@ -35,6 +37,22 @@ def schema_name(group: str, version: str, kind: str) -> str:
 def served(group: str, kind: str, version: str = "v1") -> tuple[Version, ...]:
     """The one version of most kinds."""
     return (Version(version, schema_name(group, version, kind)),)
+
+
+def old(
+    api_version: str, kind: str, present: str, since: str, until: str, schema: str = "",
+    to_hub: Callable[[Object], Object] | None = None, from_hub: Callable[[Object], Object] | None = None,
+) -> Version:
+    """A version that upstream dropped, for old manifests: `since` it was deprecated, `until` it was served.
+
+    `present` is the version that took its place; its schema is the old one's too, unless another is given.
+    """
+    group, _, version = api_version.partition("/")
+    now_in, _, now = present.partition("/")
+    return Version(
+        version, schema or schema_name(now_in, now, kind), group=group, to_hub=to_hub, from_hub=from_hub, preferred=False,
+        deprecation=f"{api_version} {kind} is deprecated in {since}+, unavailable in {until}+; use {present} {kind}",
+    )
 
 
 def status(kind: str) -> Subresource:

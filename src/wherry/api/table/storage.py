@@ -5,7 +5,7 @@ from __future__ import annotations
 from wherry.api.printers import storage
 from wherry.api.resource import Resource
 from wherry.api.strategy import storage as storage_strategy
-from wherry.api.table.rows import PLAIN, PLAIN_STATUS, served, status
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, old, served, status
 
 GROUP = "storage.k8s.io"
 MIGRATION = "storagemigration.k8s.io"
@@ -23,7 +23,9 @@ CSI_STORAGE_CAPACITY = Resource(
     printer=storage.CSI_STORAGE_CAPACITY,
 )
 STORAGE_CLASS = Resource(
-    "storageclasses", "StorageClass", GROUP, served(GROUP, "StorageClass"), namespaced=False, short_names=("sc",),
+    "storageclasses", "StorageClass", GROUP,
+    (*served(GROUP, "StorageClass"), old(f"{GROUP}/v1beta1", "StorageClass", f"{GROUP}/v1", "v1.19", "v1.22")),
+    namespaced=False, short_names=("sc",),
     strategy=storage_strategy.STORAGE_CLASS, printer=storage.STORAGE_CLASS,
 )
 VOLUME_ATTACHMENT = Resource(
