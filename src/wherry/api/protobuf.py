@@ -31,6 +31,14 @@ _META_KINDS = ("DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions"
 # Strings that Go holds by pointer: "" is a value there.
 _POINTERS = {"storageClassName"}
 
+# Structs that Go embeds: their fields stand in the outer object's JSON.
+INLINE = {
+    "deviceConfiguration", "ephemeralContainerCommon", "handler", "ingressRuleValue", "localObjectReference",
+    "persistentVolumeSource", "rule", "ruleWithOperations", "volumeSource",
+}
+# Names that a descriptor gives in another case than Go's JSON.
+_SPELT = {"uID": "uid", "aPIGroup": "apiGroup", "Webhooks": "webhooks", "Expression": "expression", "Name": "name"}
+
 Row = tuple[str, str, int, str]
 Message = dict[int, Row]
 
@@ -50,7 +58,7 @@ def _message(name: str) -> Message:
     found = _table().get(name)
     if found is None:
         raise ProtobufError(f"no protobuf message {name} is known")
-    return {int(number): row for number, row in found.items()}
+    return {int(number): (_SPELT.get(row[0], row[0]), *row[1:]) for number, row in found.items()}
 
 
 def message_name(api_version: str, kind: str) -> str:
@@ -137,6 +145,8 @@ def _decode(data: bytes, name: str, depth: int) -> dict[str, Any]:
         made = _value(value, kind, target, depth)
         if repeated:
             found.setdefault(field, []).append(made)
+        elif kind == "message" and field in INLINE:
+            found.update(made)
         elif made is not None and (made != "" or field in _POINTERS):
             found[field] = made
     return found
