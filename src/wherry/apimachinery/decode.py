@@ -36,6 +36,7 @@ class Decoded:
 
     obj: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)  # which fields may have been meant: for a refusal
 
 
 def decode(
@@ -60,7 +61,7 @@ def decode(
     walk = Walk(validation != IGNORE, prune, duplicates, strict)
     try:
         walk.object(obj, schema, None)
-        return Decoded(obj, _finish(walk, validation))
+        return Decoded(obj, _finish(walk, validation), walk.hints)
     except (DecodeError, RecursionError) as error:
         why = TOO_DEEP if isinstance(error, RecursionError) else error
         refused = errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
@@ -84,7 +85,7 @@ def prune_and_check(
             raise DecodeError(f"json: cannot unmarshal {scalars.unmarshal_type(obj)} into Go value of type {version}.{kind}")
         _check_kind(obj, kind, version, group)
         _look_at(obj, before or {}, schema, walk)
-        return Decoded(obj, _finish(walk, validation))
+        return Decoded(obj, _finish(walk, validation), walk.hints)
     except (DecodeError, RecursionError) as error:
         why = TOO_DEEP if isinstance(error, RecursionError) else str(error)
         shown = "(too deep)" if isinstance(error, RecursionError) else _encode(obj if patch is None else patch).decode()

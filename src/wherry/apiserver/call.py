@@ -23,6 +23,7 @@ class Call:
     field_manager: str = ""
     field_validation: str = "Warn"
     warnings: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)  # warned of when the call is refused
 
     @property
     def resource(self) -> Resource:

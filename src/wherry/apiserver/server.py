@@ -206,20 +206,26 @@ class APIServer:
         call = Call(request, info, request.user, codec, self.clock.time())
         if codec.version.deprecation:
             call.warn(codec.version.deprecation)
-        virtual = self.virtuals.get((resource.group, resource.plural))
-        if virtual is not None:
-            response = await virtual(call)
-        elif resource.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
-            raise errors.page_not_found() if info.verb == "get" else errors.method_not_allowed()
-        elif not resource.namespaced and info.namespace and resource.plural != "namespaces":
-            raise errors.page_not_found()
-        elif info.subresource:
-            response = await self._subresource(call, self.stores[resource.group, resource.plural])
-        else:
-            response = await self._verb(call, self.stores[resource.group, resource.plural])
+        try:
+            response = await self._call(call)
+        except StatusError as error:
+            error.warnings = (*call.warnings, *call.hints, *error.warnings)
+            raise
         for text in call.warnings:
             response.headers.append(("Warning", warning_header(text)))
         return response
+
+    async def _call(self, call: Call) -> Response:
+        resource, info = call.resource, call.info
+        virtual = self.virtuals.get((resource.group, resource.plural))
+        if virtual is not None:
+            return await virtual(call)
+        if resource.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
+            raise errors.page_not_found() if info.verb == "get" else errors.method_not_allowed()
+        if not resource.namespaced and info.namespace and resource.plural != "namespaces":
+            raise errors.page_not_found()
+        store = self.stores[resource.group, resource.plural]
+        return await (self._subresource(call, store) if info.subresource else self._verb(call, store))
 
     async def _verb(self, call: Call, store: Store) -> Response:
         verb, clock = call.info.verb, self.clock

@@ -127,6 +127,18 @@ async def test_patches_and_applies_speak_the_old_version(api: API, resource: Res
     assert (await api.call("GET", f"{new}/x"))["metadata"]["managedFields"] == again["metadata"]["managedFields"]
 
 
+@pytest.mark.parametrize(("validation", "status"), [("Strict", 400), ("Warn", 422)])
+async def test_a_refusal_comes_with_what_was_warned_of(api: API, validation: str, status: int) -> None:
+    await api.namespace("n")
+    misspelt = {"metadata": {"name": "x"}, "spec": {"schedule": "@daily", "jobTemplete": {}}}
+    refused = await api.send("POST", f"/apis/batch/v1beta1/namespaces/n/cronjobs?fieldValidation={validation}", misspelt)
+    told = warnings(refused)
+    assert refused.status == status
+    assert told[0] == "batch/v1beta1 CronJob is deprecated in v1.21+, unavailable in v1.25+; use batch/v1 CronJob"
+    assert told[-1] == 'did you mean "spec.jobTemplate" instead of "spec.jobTemplete"?'
+    assert told[1:-1] == ([] if validation == "Strict" else ['unknown field "spec.jobTemplete"'])
+
+
 def present(obj: dict[str, Any], resource: Resource, version: Version) -> dict[str, Any]:
     """What an old client's object is in the present version."""
     new = version.to_hub(obj) if version.to_hub else obj

@@ -44,6 +44,7 @@ def decode_body(call: Call, body: bytes) -> Object:
     )
     for text in done.warnings:
         call.warn(text)
+    call.hints = done.hints
     return done.obj
 
 
