@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from wherry.client.client import Client
 from wherry.client.paths import ResourceInfo
 
 ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+OLD_GROUP = "extensions"
 
 
 async def preferred_resources(client: Client) -> list[ResourceInfo]:
@@ -25,6 +28,11 @@ async def preferred_resources(client: Client) -> list[ResourceInfo]:
             for info in _of_group(group):
                 found.setdefault((info.group, info.plural), info)
     return list(found.values())
+
+
+def once_each(found: Iterable[ResourceInfo]) -> list[ResourceInfo]:
+    """Without the group extensions: its kinds are the same objects as in their groups of today."""
+    return [each for each in found if each.group != OLD_GROUP]
 
 
 def _of_group(group: dict[str, Any]) -> list[ResourceInfo]:

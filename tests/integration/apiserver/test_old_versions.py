@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
-from api_harness import API
+from api_harness import ADMIN, API
 
-from wherry.api.registry import RESOURCES, group_of
+from wherry.api.registry import RESOURCES, by_path, full_name, group_of
 from wherry.api.resource import Resource, Version
 from wherry.apimachinery.http import Response
+from wherry.client import Client, InProcessTransport
+from wherry.client.discovery import once_each, preferred_resources
 
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 SELECTED = {"selector": {"matchLabels": {"app": "web"}}, "template": TEMPLATE}
 TARGET = {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"}
+NAME = "v1.g.io"  # an APIService's is its version and group
 BACKEND = {"serviceName": "s", "servicePort": 80}
 OLD_METRICS = [
     {"type": "Resource", "resource": {"name": "memory", "targetAverageValue": "1Gi"}},
@@ -42,6 +46,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "ClusterRoleBinding": {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "r"}},
     "StorageClass": {"provisioner": "p.io/p"},
     "PriorityClass": {"value": 5},
+    "APIService": {"spec": {"group": "g.io", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1,
+                            "insecureSkipTLSVerify": True, "service": {"name": "s", "namespace": "n"}}},
 }
 
 
@@ -61,7 +67,7 @@ def body(resource: Resource, version: Version) -> dict[str, Any]:
     more = BODIES[resource.kind]
     if version.name == "v2beta1":
         more = {"spec": {**more["spec"], "metrics": OLD_METRICS}}
-    return {"apiVersion": called(resource, version), "kind": resource.kind, "metadata": {"name": "x"}, **more}
+    return {"apiVersion": called(resource, version), "kind": resource.kind, "metadata": {"name": NAME}, **more}
 
 
 def owners(obj: dict[str, Any]) -> dict[str, str]:
@@ -80,9 +86,9 @@ async def test_an_old_version_is_the_same_object(api: API, resource: Resource, v
     made = json.loads(response.body)
     assert (made["apiVersion"], owners(made)) == (called(resource, version), {"writer": called(resource, version)})
 
-    shown = await api.call("GET", f"{new}/x")
+    shown = await api.call("GET", f"{new}/{NAME}")
     assert (shown["apiVersion"], shown["metadata"]["uid"]) == (called(resource, resource.hub), made["metadata"]["uid"])
-    assert await api.call("GET", f"{old}/x") == made
+    assert await api.call("GET", f"{old}/{NAME}") == made
     for stream, wanted in zip(streams, (made, shown), strict=True):
         assert stream is not None
         assert json.loads(await anext(stream)) == {"type": "ADDED", "object": wanted}
@@ -96,8 +102,8 @@ async def test_what_was_read_can_be_written_back_and_changes_nothing(api: API, r
     old, new = path(resource, version), path(resource, resource.hub)
     made = await api.call("POST", f"{old}?fieldManager=writer", body(resource, version))
     for place in (old, new, old):
-        read = await api.call("GET", f"{place}/x")
-        written = await api.call("PUT", f"{place}/x?fieldManager=writer", read)
+        read = await api.call("GET", f"{place}/{NAME}")
+        written = await api.call("PUT", f"{place}/{NAME}?fieldManager=writer", read)
         spec = {name: value for name, value in read.items() if name != "metadata"}
         assert {name: value for name, value in written.items() if name != "metadata"} == spec
         assert written["metadata"].get("generation") == made["metadata"].get("generation")
@@ -109,22 +115,31 @@ async def test_patches_and_applies_speak_the_old_version(api: API, resource: Res
     old, new = path(resource, version), path(resource, resource.hub)
     tried = await api.call("POST", f"{old}?dryRun=All", body(resource, version))
     await api.call("POST", f"{new}?fieldManager=writer", present(tried, resource, version))
-    merged = await api.call("PATCH", f"{old}/x?fieldManager=merger", {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
-    patched = await api.call("PATCH", f"{old}/x?fieldManager=patcher", [
+    merged = await api.call("PATCH", f"{old}/{NAME}?fieldManager=merger", {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
+    patched = await api.call("PATCH", f"{old}/{NAME}?fieldManager=patcher", [
         {"op": "test", "path": "/apiVersion", "value": called(resource, version)},
         {"op": "add", "path": "/metadata/annotations", "value": {"c": "d"}},
     ], content_type=JSON_PATCH)
     assert merged["apiVersion"] == patched["apiVersion"] == called(resource, version)
-    applied = await api.call("PATCH", f"{old}/x?fieldManager=applier&force=true", json.dumps(
-        {**body(resource, version), "metadata": {"name": "x", "labels": {"e": "f"}}}), content_type=APPLY)
-    again = await api.call("PATCH", f"{old}/x?fieldManager=applier", json.dumps(
-        {**body(resource, version), "metadata": {"name": "x", "labels": {"e": "f"}}}), content_type=APPLY)
+    applied = await api.call("PATCH", f"{old}/{NAME}?fieldManager=applier&force=true", json.dumps(
+        {**body(resource, version), "metadata": {"name": NAME, "labels": {"e": "f"}}}), content_type=APPLY)
+    again = await api.call("PATCH", f"{old}/{NAME}?fieldManager=applier", json.dumps(
+        {**body(resource, version), "metadata": {"name": NAME, "labels": {"e": "f"}}}), content_type=APPLY)
     assert again == applied, "applied again, nothing changes"
     assert {"a": "b", "e": "f"}.items() <= again["metadata"]["labels"].items()
     written_in = owners(again)
     assert {written_in[each] for each in ("merger", "patcher", "applier")} == {called(resource, version)}
     assert written_in.get("writer", called(resource, resource.hub)) == called(resource, resource.hub)
-    assert (await api.call("GET", f"{new}/x"))["metadata"]["managedFields"] == again["metadata"]["managedFields"]
+    assert (await api.call("GET", f"{new}/{NAME}"))["metadata"]["managedFields"] == again["metadata"]["managedFields"]
+
+
+async def test_controllers_meet_each_object_once(api: API) -> None:
+    found = await preferred_resources(Client(InProcessTransport(api.server.handle, ADMIN)))
+    assert ("extensions", "Deployment") in {(each.group, each.kind) for each in found}, "an owner may be named so"
+    rows = [by_path(each.group, each.version, each.plural) for each in once_each(found)]
+    stored = Counter(full_name(row[0]) for row in rows if row is not None)
+    assert {name for name, times in stored.items() if times > 1} == {"events"}
+    assert len(stored) > 50
 
 
 @pytest.mark.parametrize(("validation", "status"), [("Strict", 400), ("Warn", 422)])

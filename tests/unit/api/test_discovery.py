@@ -20,6 +20,7 @@ NEW = {
 OLD = {
     "batch/v1beta1", "policy/v1beta1", "autoscaling/v2beta2", "autoscaling/v2beta1", "networking.k8s.io/v1beta1", "extensions/v1beta1",
     "apps/v1beta1", "apps/v1beta2", "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1beta1", "scheduling.k8s.io/v1beta1",
+    "apiregistration.k8s.io/v1beta1",
 }
 # Group versions that upstream serves from an add-on, which the recorded server had not.
 ADDED = {"metrics.k8s.io/v1beta1"}

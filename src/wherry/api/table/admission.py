@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wherry.api.printers import cluster as printers
-from wherry.api.resource import Printer, Resource, Strategy
+from wherry.api.resource import Printer, Resource, Strategy, Version
 from wherry.api.strategy import admission as admission_strategy
 from wherry.api.strategy import crd as crd_strategy
-from wherry.api.table.rows import STATUS, served, status
+from wherry.api.table.rows import STATUS, old, served, status
 
 ADMISSION = "admissionregistration.k8s.io"
 EXTENSIONS = "apiextensions.k8s.io"
@@ -17,11 +17,11 @@ FLOW_CONTROL = "flowcontrol.apiserver.k8s.io"
 def _extension(
     plural: str, kind: str, group: str, *, has_status: bool = False, short_names: tuple[str, ...] = (),
     strategy: Strategy | None = None, name_rule: str = "subdomain",
-    printer: Printer | None = None,
+    printer: Printer | None = None, before: tuple[Version, ...] = (),
 ) -> Resource:
     strategy = strategy or (STATUS if has_status else Strategy())
     return Resource(
-        plural, kind, group, served(group, kind), namespaced=False, short_names=short_names, categories=("api-extensions",),
+        plural, kind, group, (*served(group, kind), *before), namespaced=False, short_names=short_names, categories=("api-extensions",),
         subresources=(status(kind),) if has_status else (), strategy=strategy, name_rule=name_rule,
         printer=printer,
     )
@@ -57,7 +57,7 @@ CUSTOM_RESOURCE_DEFINITION = _extension(
 )
 API_SERVICE = _extension(
     "apiservices", "APIService", REGISTRATION, has_status=True, strategy=crd_strategy.API_SERVICE, name_rule="path",
-    printer=printers.API_SERVICE,
+    printer=printers.API_SERVICE, before=(old(f"{REGISTRATION}/v1beta1", "APIService", f"{REGISTRATION}/v1", "v1.19", "v1.22"),),
 )
 FLOW_SCHEMA = Resource(
     "flowschemas", "FlowSchema", FLOW_CONTROL, served(FLOW_CONTROL, "FlowSchema"), namespaced=False,

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from wherry.api.types import meta_v1
 from wherry.apimachinery.errors import StatusError, is_conflict, is_not_found
 from wherry.client import PartialObjectMetadata, ResourceInfo
-from wherry.client.discovery import preferred_resources
+from wherry.client.discovery import once_each, preferred_resources
 from wherry.client.informer import Handler, Informer
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.garbagecollector.graph import ORPHAN, Graph, Node, Work
@@ -36,10 +36,7 @@ log = logging.getLogger(__name__)
 
 DISCOVERY_PERIOD = 30.0  # seconds
 UNSEEN_OWNER = 5.0  # seconds until a dependent is looked at again whose owner no informer has shown yet
-IGNORED = {
-    ("", "events"), ("events.k8s.io", "events"),
-    ("extensions", "deployments"), ("extensions", "ingresses"),  # the same objects as in their groups of today
-}
+IGNORED = {("", "events"), ("events.k8s.io", "events")}
 NEEDED = {"delete", "list", "watch", "patch"}
 DELETE_KEY, ORPHAN_KEY = "delete/", "orphan/"
 
@@ -76,7 +73,7 @@ class GarbageCollector(Controller):
         """Start informers of resources that are new, end those of resources that are gone."""
         found = await preferred_resources(self.client)
         self._by_kind = {(each.group, each.kind): each for each in found}
-        wanted = {each for each in found if each.verbs >= NEEDED and (each.group, each.plural) not in IGNORED}
+        wanted = {each for each in once_each(found) if each.verbs >= NEEDED and (each.group, each.plural) not in IGNORED}
         for resource in wanted - self._monitors.keys():
             self._monitor(resource)
         for resource in self._monitors.keys() - wanted:

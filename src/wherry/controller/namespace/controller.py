@@ -9,7 +9,7 @@ import msgspec
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import PartialObjectMetadata, ResourceInfo
-from wherry.client.discovery import preferred_resources
+from wherry.client.discovery import once_each, preferred_resources
 from wherry.client.informer import Handler
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.namespace.plan import FINALIZER, Progress, conditions, order
@@ -63,7 +63,7 @@ class NamespaceController(Controller):
         """One round; Pods that are still there hold up everything else."""
         progress = Progress()
         try:
-            rounds = order(await preferred_resources(self.client))
+            rounds = order(once_each(await preferred_resources(self.client)))
         except StatusError as error:
             progress.discovery_error = error.message
             return progress
