@@ -11,6 +11,7 @@ import pytest
 from client_programs import new_clients, old_kubectl
 from cluster_harness import Cluster, eventually
 
+EXAMPLES = Path(__file__).parents[2] / "examples/ckad"
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 
 
@@ -43,6 +44,16 @@ def test_the_session_of_a_learner(cluster: Cluster, version: str) -> None:
     assert "1.37" in kubectl("version")
     kubectl("delete", "deployment,service", name)
     eventually(lambda: name not in kubectl("get", "pods", "-o", "name"), "no Pod left")
+
+
+def test_an_old_kubectl_asks_which_container_is_meant(cluster: Cluster) -> None:
+    cluster.kubectl_program = str(old_kubectl())
+    cluster.kubectl("apply", "-f", str(EXAMPLES / "08-logs/two-containers.yaml"))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/two-containers")
+    told = cluster.kubectl("logs", "two-containers", check=False)
+    assert "a container name must be specified for pod two-containers, choose one of: [event-simulator image-processor]" in told
+    assert "an image" in cluster.kubectl("logs", "two-containers", "image-processor"), "the container behind the Pod, as old notes have it"
+    cluster.kubectl("delete", "pod", "two-containers", "--wait=false")
 
 
 def test_helm_installs_a_chart(cluster: Cluster, tmp_path: Path) -> None:
