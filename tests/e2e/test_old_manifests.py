@@ -11,6 +11,8 @@ import pytest
 from client_programs import helm_3, new_clients, old_kubectl
 from cluster_harness import Cluster
 
+from wherry.cli.modernize import rewrite
+
 # A chart as one finds them: each template asks for the present version first.
 CAPABILITIES = """\
 apiVersion: {{ if .Capabilities.APIVersions.Has "batch/v1/CronJob" }}batch/v1{{ else }}batch/v1beta1{{ end }}
@@ -105,6 +107,18 @@ def test_an_old_deployment_is_taken_without_a_selector(cluster: Cluster, version
     spec = cluster.get("deployment", "web")["spec"]
     assert (spec["selector"], spec["progressDeadlineSeconds"]) == ({"matchLabels": {"app": "old"}}, 2147483647)
     cluster.kubectl("delete", "-f", "-", stdin=OLD_DEPLOYMENT % "web")
+
+
+@versions
+def test_the_modernized_manifest_applies_over_the_old_one(cluster: Cluster, version: str) -> None:
+    use(cluster, version)
+    cluster.kubectl("apply", "-f", "-", stdin=OLD_DEPLOYMENT % "web")
+    before = cluster.get("deployment", "web")
+    told = cluster.kubectl("apply", "-f", "-", stdin=rewrite(OLD_DEPLOYMENT % "web").text)
+    after = cluster.get("deployment", "web")
+    assert told.startswith("deployment.apps/web ")
+    assert (after["spec"], after["metadata"]["uid"]) == (before["spec"], before["metadata"]["uid"])
+    cluster.kubectl("delete", "deployment", "web")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from wherry.apimachinery.yamledit import CannotEdit, edited, written
 
 SUFFIXES = (".yaml", ".yml", ".json")  # what kubectl reads in a directory
 STDIN = "-"
-_SEPARATOR = re.compile(r"^---(?:[ \t].*)?\n?", re.MULTILINE)
+_SEPARATOR = re.compile(r"^(?:---|\.\.\.)(?:[ \t\r][^\n]*)?(?:\n|\Z)", re.MULTILINE)
+_CONTENT = re.compile(r"^\ufeff?[ \t]*[^#%\s\ufeff]", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{.*\}\}")
 ANEW = "written anew, without its comments"
 
@@ -51,6 +52,8 @@ def rewrite(text: str) -> Rewritten:
 
 
 def _document(text: str, done: Rewritten) -> str:
+    if not _CONTENT.search(text):
+        return text  # comments, and directives of the document behind
     try:
         old, duplicates = load(text.encode())
     except YAMLError as error:
@@ -93,7 +96,7 @@ def show(given: Sequence[str], *, recursive: bool = False, in_place: bool = Fals
     troubled, old, texts = False, False, list[str]()
     for name in files(given, recursive):
         try:
-            text = sys.stdin.read() if name == STDIN else Path(name).read_text()
+            text = sys.stdin.read() if name == STDIN else _read(name)
         except (OSError, UnicodeDecodeError) as error:
             _tell(name, str(getattr(error, "strerror", None) or "not UTF-8"))
             troubled = True
@@ -104,12 +107,19 @@ def show(given: Sequence[str], *, recursive: bool = False, in_place: bool = Fals
         troubled, old = troubled or bool(done.troubles), old or done.text != text
         if in_place and name != STDIN and not check:
             if done.text != text:
-                Path(name).write_text(done.text)
+                with open(name, "w", encoding="utf-8", newline="") as file:
+                    file.write(done.text)
         else:
             texts.append(done.text)
     if not check:
         sys.stdout.write(_joined(texts))
     return 1 if troubled else 3 if check and old else 0
+
+
+def _read(name: str) -> str:
+    """With the line ends that it has."""
+    with open(name, encoding="utf-8", newline="") as file:
+        return file.read()
 
 
 def _joined(texts: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from api_harness import ADMIN, API
 
+from wherry.api.modernize import modernize
 from wherry.api.registry import RESOURCES, by_path, full_name, group_of
 from wherry.api.resource import Resource, Version
 from wherry.apimachinery.http import Response
@@ -131,6 +132,20 @@ async def test_patches_and_applies_speak_the_old_version(api: API, resource: Res
     assert {written_in[each] for each in ("merger", "patcher", "applier")} == {called(resource, version)}
     assert written_in.get("writer", called(resource, resource.hub)) == called(resource, resource.hub)
     assert (await api.call("GET", f"{new}/{NAME}"))["metadata"]["managedFields"] == again["metadata"]["managedFields"]
+
+
+@each_old
+async def test_a_modernized_manifest_makes_the_same_object(api: API, resource: Resource, version: Version) -> None:
+    await api.namespace("n")
+    old, new = path(resource, version), path(resource, resource.hub)
+    manifest = body(resource, version)
+    made = []
+    for place, wanted in ((old, manifest), (new, modernize(manifest).obj)):
+        await api.call("POST", place, wanted)
+        shown = await api.call("GET", f"{new}/{NAME}")
+        made.append({**shown, "metadata": {name: shown["metadata"].get(name) for name in ("name", "labels", "annotations", "generation")}})
+        await api.call("DELETE", f"{new}/{NAME}")
+    assert made[0] == made[1]
 
 
 async def test_controllers_meet_each_object_once(api: API) -> None:

@@ -31,6 +31,31 @@ def test_only_the_version_changes_in_the_text() -> None:
     assert not done.troubles
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(OLD.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param("\ufeff" + OLD, id="byte order mark"),
+        pytest.param("%YAML 1.1\n---\n" + OLD + "...\n", id="directive and end"),
+        pytest.param(OLD.rstrip("\n"), id="no newline at the end"),
+        pytest.param(OLD + "# ---\n", id="a comment behind"),
+        pytest.param("--- # first\r\n" + OLD.replace("\n", "\r\n") + "---\r\n", id="separators in CRLF"),
+        pytest.param(OLD.replace("schedule:", "note: |\n    ---\n    a\n  schedule:").replace("note", "timeZone"), id="dashes in a text"),
+    ],
+)
+def test_any_form_of_text_stays_as_it_is(text: str) -> None:
+    done = rewrite(text)
+    assert done.text == text.replace("v1beta1", "v1")
+    assert not done.troubles
+
+
+def test_line_ends_of_a_file_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "dos.yaml"
+    file.write_bytes(OLD.replace("\n", "\r\n").encode())
+    assert main(["modernize", "-w", str(file)]) == 0
+    assert file.read_bytes() == NEW.replace("\n", "\r\n").encode()
+
+
 def test_json_stays_json() -> None:
     text = json.dumps({"kind": "CronJob", "apiVersion": "batch/v1beta1", "metadata": {"name": "a"}}, indent=4) + "\n"
     assert rewrite(text).text == text.replace("v1beta1", "v1")
