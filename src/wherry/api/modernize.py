@@ -34,6 +34,11 @@ REASONS = {
     ("Ingress", "backend"): "the Service stands in an object of its own",
     ("Ingress", "spec"): "spec.backend has a new name",
 }
+# Fields that only a server wrote, so that they stand in manifests which were read from one; by kind.
+COUNTED = {"DaemonSet": "templateGeneration"}
+# Fields that went with the old versions and ask for something that is done in another way now.
+ORDERS = {'unknown field "spec.rollbackTo"': "gone since v1.16: `kubectl rollout undo --to-revision` does its work"}
+OLD_GROUP = "extensions"
 REFERENCES = ("scaleTargetRef",)  # of HorizontalPodAutoscalers: they name a version too
 
 
@@ -99,21 +104,52 @@ def hub_api_version(resource: Resource) -> str:
 def _object(obj: Object, resource: Resource, version: Version) -> Modernized:
     name, walk = named(obj), Walk(True)
     try:
-        walk.object(deep_copy(obj), schemas.definition(version.schema), None)
+        read: Object = walk.object(deep_copy(obj), schemas.definition(version.schema), None)
     except (DecodeError, RecursionError) as error:
         return Modernized(obj, troubles=[f"{name}: {str(error).removeprefix('json: ') or 'nested too deeply'}"])
-    troubles = [f"{name}: {told}{_hint(told, walk.hints)}" for told in walk.strict]
+    troubles = [f"{name}: {told}{_hint(told, walk.hints)}" for told in [*walk.strict, *_left_behind(read)]]
+    obj, counted = _uncounted(obj)
     new = _referring(obj)
     if not version.preferred:
-        new = (version.to_hub or dict)(deep_copy(new))
+        new = _converted(new, _uncounted(_referring(read))[0], version)
         new["apiVersion"] = hub_api_version(resource)
         new = _in_order(obj, _without_defaults(obj, new, resource))
-    changes = [f"{name}: {line}" for line in _changes(obj, new, resource, version)]
+    changes = [f"{name}: {line}" for line in [*_changes(obj, new, resource, version), *counted]]
     return Modernized(new, changes, troubles)
+
+
+def _converted(obj: Object, read: Object, version: Version) -> Object:
+    """As it was written, or, if a null stands where something must be, as the server reads it."""
+    convert = version.to_hub or dict
+    try:
+        return convert(deep_copy(obj))
+    except (AttributeError, TypeError):
+        return convert(read)
+
+
+def _uncounted(obj: Object) -> tuple[Object, list[str]]:
+    """Without what the server counts itself."""
+    spec, name = obj.get("spec"), COUNTED.get(obj["kind"], "")
+    if not isinstance(spec, dict) or name not in spec:
+        return obj, []
+    rest = {key: value for key, value in spec.items() if key != name}
+    return {**obj, "spec": rest}, [f"spec.{name}: removed (the server counts it)"]
+
+
+def _left_behind(obj: Object) -> Iterator[str]:
+    """Rules that grant a kind in the group that it has left: who asks for it where it is now would be refused."""
+    for at, rule in enumerate(obj.get("rules") or () if obj["kind"] in ("Role", "ClusterRole") else ()):
+        groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
+        moved = {row.group for row in registry.RESOURCES if row.plural in resources for each in row.versions if each.group == OLD_GROUP}
+        missing = sorted(moved - {*groups}) if OLD_GROUP in groups and "*" not in groups else ()
+        if missing:
+            yield f"rules[{at}].apiGroups: has {OLD_GROUP!r}, but not {' and '.join(map(repr, missing))}, where these resources are now"
 
 
 def _hint(told: str, hints: list[str]) -> str:
     """The hint that belongs to a field that is told of, if any."""
+    if told in ORDERS:
+        return f": {ORDERS[told]}"
     place = told.partition('"')[2].rstrip('"')
     near = next((hint for hint in hints if hint.endswith(f'instead of "{place}"?')), "")
     return f': {near.partition(" instead of ")[0]}?' if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,6 +62,53 @@ def test_an_empty_selector_keeps_its_meaning_and_says_why() -> None:
     assert done.changes[1].endswith("(empty, it matched no Pod; in policy/v1 it matches every Pod)")
 
 
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+BACKEND = {"serviceName": "s", "servicePort": 80}
+WHOLE = [
+    made("extensions/v1beta1", "Deployment", template=TEMPLATE, selector={"matchLabels": {"a": "b"}}, strategy={"rollingUpdate": {"maxSurge": 1}}),
+    made("extensions/v1beta1", "DaemonSet", template=TEMPLATE, templateGeneration=1, updateStrategy={"type": "OnDelete"}),
+    made("extensions/v1beta1", "Ingress", backend=BACKEND, tls=[{"hosts": ["a"]}], rules=[{"host": "h", "http": {"paths": [{"backend": BACKEND}]}}]),
+    made("policy/v1beta1", "PodDisruptionBudget", selector={"matchLabels": {"a": "b"}}),
+    made("autoscaling/v2beta1", "HorizontalPodAutoscaler", scaleTargetRef={"apiVersion": "apps/v1beta1", "kind": "Deployment", "name": "d"}, metrics=[
+        {"type": "Object", "object": {"target": {"kind": "Service", "name": "s"}, "metricName": "m", "targetValue": "5"}},
+        {"type": "Resource", "resource": {"name": "cpu", "targetAverageUtilization": 50}},
+    ]),
+    {"apiVersion": "rbac.authorization.k8s.io/v1beta1", "kind": "Role", "rules": [{"apiGroups": ["extensions"], "resources": ["ingresses"]}]},
+]
+
+
+@pytest.mark.parametrize("whole", WHOLE, ids=lambda obj: obj["kind"])
+def test_a_null_anywhere_is_no_obstacle(whole: dict[str, Any]) -> None:
+    for path in places(whole):
+        holed = copy.deepcopy(whole)
+        at: Any = holed
+        for key in path[:-1]:
+            at = at[key]
+        at[path[-1]] = None
+        done = modernize(holed)
+        if path not in (("kind",), ("apiVersion",)):
+            assert done.obj["apiVersion"] != whole["apiVersion"], path
+
+
+def test_what_a_server_counted_is_left_out() -> None:
+    done = modernize(made("extensions/v1beta1", "DaemonSet", templateGeneration=4, template=TEMPLATE))
+    assert done.obj["spec"].keys() == {"template", "selector", "updateStrategy"}
+    assert "annotations" not in done.obj["metadata"]
+    assert done.changes[-1] == "DaemonSet n: spec.templateGeneration: removed (the server counts it)"
+
+
+@pytest.mark.parametrize("groups", [["extensions", "apps", "networking.k8s.io"], ["*"], ["extensions", "*"]], ids=str)
+def test_rules_that_grant_the_kinds_where_they_are_now_are_fine(groups: list[str]) -> None:
+    rule = {"apiGroups": groups, "resources": ["deployments", "ingresses"], "verbs": ["get"]}
+    assert modernize({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": [rule]}).troubles == []
+
+
 def test_a_list_is_rewritten_item_by_item() -> None:
     items = [made("batch/v1beta1", "CronJob"), made("batch/v1", "Job")]
     done = modernize({"apiVersion": "v1", "kind": "List", "items": items})
@@ -86,6 +134,11 @@ def test_a_list_is_rewritten_item_by_item() -> None:
         pytest.param(made("extensions/v1beta1", "Job"), "Job n: there is no Job in extensions/v1beta1: write it as batch/v1, by hand", id="no group"),
         pytest.param(made("apps/v1", "Deploymnt"), "Deploymnt n: apps/v1 has no kind 'Deploymnt': did you mean 'Deployment'?", id="kind"),
         pytest.param(made("app/v1", "Foo"), "Foo n: there is no group 'app': did you mean 'apps'?", id="group"),
+        pytest.param(made("apps/v1beta1", "Deployment", rollbackTo={"revision": 2}, template=TEMPLATE),
+                     'Deployment n: unknown field "spec.rollbackTo": gone since v1.16: `kubectl rollout undo --to-revision` does its work', id="order"),
+        pytest.param({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "n"}, "rules": [
+            {"apiGroups": ["", "extensions", "apps"], "resources": ["pods", "ingresses", "deployments"], "verbs": ["get"]},
+        ]}, "Role n: rules[0].apiGroups: has 'extensions', but not 'networking.k8s.io', where these resources are now", id="rules"),
         pytest.param({"kind": "Pod"}, "no apiVersion and kind", id="no version at all"),
         pytest.param("text", "not an object", id="no object"),
     ],
