@@ -147,7 +147,9 @@ def test_objects_outlive_down(web: Cluster) -> None:
     web.wherry("down")
     assert web.wherry("status", check=False).returncode == 3
     web.wherry("up")
-    web.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    web.kubectl("rollout", "status", "deployment/web", "--timeout=60s")  # of now, not of before `down`
+    for pod in pods(web, "app=web"):
+        assert web.kubectl("exec", pod["metadata"]["name"], "--", "echo", "here") == "here\n"
     assert web.get("configmap", "page")["data"]["index.html"].strip() == "<h1>Hello from wherry</h1>"
 
 

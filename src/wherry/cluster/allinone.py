@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from wherry.api.types import core_v1
 from wherry.cluster.components import controller_options
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.controlplane import ControlPlane
-from wherry.cluster.identities import SCHEDULER
+from wherry.cluster.identities import ADMIN, SCHEDULER
 from wherry.cluster.node import start_nodes
 from wherry.cluster.pki import PKI
 from wherry.controller.manager import ControllerManager
@@ -26,6 +28,9 @@ from wherry.util.looplag import LoopLag
 
 if TYPE_CHECKING:
     from wherry.cluster.process import Notify
+
+
+CATCH_UP_SECONDS = 2.0  # at most, until the controllers know what became of the Pods of an earlier run
 
 
 class Cluster:
@@ -71,9 +76,18 @@ class Cluster:
                 async with asyncio.timeout(60):
                     for wait in waits:
                         await wait
+                if waits and await self._has_pods(plane):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(CATCH_UP_SECONDS):
+                            await manager.settled()
                 collector.settle()
                 self.ready = True
                 self._notify(ready=True)
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
+
+    @staticmethod
+    async def _has_pods(plane: ControlPlane) -> bool:
+        """Whether this cluster was up before, so that what Deployments tell of their Pods may be long over."""
+        return bool((await plane.client(ADMIN.user, "wherry").list(core_v1.Pod, limit=1)).items)

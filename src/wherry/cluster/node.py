@@ -134,6 +134,7 @@ async def start_nodes(
         kubelet = simulated_kubelet(config, name, plane.client(node_identity(name).user, "kubelet"), clock)
         plane.add_kubelet(name, kubelet)
         tasks.append(group.create_task(kubelet.run(), name=f"kubelet {name}"))
+        ready.append(kubelet.synced.wait())
     return ready
 
 
@@ -159,4 +160,4 @@ async def _real_node(
     plane.add_kubelet(name, kubelet)
     for run, what in ((zone.run, "dns"), (proxy.run, "proxy"), (kubelet.run, "kubelet")):
         tasks.append(group.create_task(run(), name=what))
-    return [zone.synced.wait(), proxy.synced.wait()]
+    return [zone.synced.wait(), proxy.synced.wait(), kubelet.synced.wait()]

@@ -17,6 +17,7 @@ from wherry.controller.registry import CONTROLLERS
 from wherry.util.clock import Clock
 
 MANAGER = "kube-controller-manager"
+LOOK_SECONDS, QUIET_LOOKS = 0.01, 4  # a write comes to who follows it within one look, but for a burst's pace
 
 
 def user_of(name: str) -> UserInfo:
@@ -34,6 +35,7 @@ class ControllerManager:
         self, client_for: Callable[[str], Client], clock: Clock, options: Options | None = None, *,
         informers: SharedInformerFactory | None = None, controllers: Sequence[type[Controller]] = CONTROLLERS,
     ) -> None:
+        self._clock = clock
         self._owns_informers = informers is None
         self.informers = informers or SharedInformerFactory(client_for(MANAGER), clock)
         options = options or Options()
@@ -53,3 +55,10 @@ class ControllerManager:
     def idle(self) -> bool:
         """Every informer has synced and every queue is empty (delayed keys aside)."""
         return all(controller.idle for controller in self.controllers)
+
+    async def settled(self) -> None:
+        """Until they have nothing to do for a while: what one writes has come to those who follow it."""
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            await self._clock.sleep(LOOK_SECONDS)
+            quiet = quiet + 1 if self.idle else 0

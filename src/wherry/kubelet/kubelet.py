@@ -6,6 +6,7 @@ Cancel `run` to stop; containers run on, and the next kubelet takes them over as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -46,10 +47,13 @@ from wherry.kubelet.token_manager import TokenManager
 from wherry.kubelet.volumes.manager import VolumeManager, Waiter
 from wherry.kubelet.volumes.plugin import Mounter, NoMounter, RealMounter, VolumeContext, VolumeError
 from wherry.runtime.interface import Runtime, RuntimeFault
-from wherry.util.clock import Clock
+from wherry.util.clock import Clock, wait_until
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+CATCH_UP_SECONDS = 10.0  # at most, until the Pods of an earlier run are told of
 
 
 class Kubelet:
@@ -94,6 +98,7 @@ class Kubelet:
         self.server = Server(self)
         self._sync: PodSync | None = None
         self.workers: PodWorkers | None = None
+        self.synced = asyncio.Event()  # the server has what became of the Pods that were here before this kubelet
 
     def _volume_context(self, mounter: Mounter) -> VolumeContext:
         return VolumeContext(
@@ -167,6 +172,7 @@ class Kubelet:
                 self._pods.add_handler(Handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted))
                 await self._pods.wait_for_sync()
                 await self._remove_orphans()
+                self._spawn(group, self._catch_up(), "catching up")
                 if self.node_usage is not None:  # a simulated node is measured when someone asks
                     self._spawn(group, self.server.stats.run(), "stats")
                     self._spawn(group, self.eviction.run(), "eviction")
@@ -222,6 +228,14 @@ class Kubelet:
             return
         self._last_objects[uid] = pod
         self.workers.remove(pod)
+
+    async def _catch_up(self) -> None:
+        """What the server tells of Pods that ran here earlier may be long over."""
+        deadline = self.clock.monotonic() + CATCH_UP_SECONDS
+        with contextlib.suppress(TimeoutError):
+            for pod in self.pods():
+                await wait_until(self.clock, deadline, self.statuses.told(pod))
+        self.synced.set()
 
     async def _remove_orphans(self) -> None:
         """What an earlier kubelet left of Pods that are gone by now."""

@@ -135,7 +135,7 @@ class FakeStreaming:
     programs: list[Program] = field(default_factory=list)
     ports: dict[int, int] = field(default_factory=dict)  # a Pod's port to one of this machine's
 
-    def check(self, namespace: str, pod: str, container: str | None = None) -> None:
+    def check(self, namespace: str, pod: str, container: str | None = None, *, attaching: bool = False) -> None:
         if container == "gone":
             raise StatusError(500, "InternalError", f'container not found ("{container}")')
 

@@ -39,7 +39,7 @@ class Streaming:
         self, namespace: str, pod: str, container: str, *, stdin: bool = False, tty: bool = False,
     ) -> Streams:
         """Join a container's own streams.  `stdin` only where the container keeps its standard input open."""
-        found = self._running(namespace, pod, container)
+        found = self._running(namespace, pod, container, attaching=True)
         if stdin and not found.config.stdin:
             raise bad_request(f"container {found.config.name} does not accept stdin: its spec has no `stdin: true`")
         try:
@@ -57,12 +57,12 @@ class Streaming:
         except RuntimeFault as fault:
             raise internal_error(f"error forwarding port {port} to pod {pod}: {fault}") from fault
 
-    def check(self, namespace: str, pod: str, container: str | None = None) -> None:
+    def check(self, namespace: str, pod: str, container: str | None = None, *, attaching: bool = False) -> None:
         """Raises StatusError when the Pod is not here or the container does not run: said before a connection is upgraded."""
         if container is None:
             self._find(namespace, pod)
         else:
-            self._running(namespace, pod, container)
+            self._running(namespace, pod, container, attaching=attaching)
 
     def _find(self, namespace: str, name: str) -> core_v1.Pod:
         pod = self._pod(namespace, name)
@@ -70,12 +70,13 @@ class Streaming:
             raise not_found("", "pods", name)
         return pod
 
-    def _running(self, namespace: str, name: str, container: str) -> ContainerStatus:
+    def _running(self, namespace: str, name: str, container: str, *, attaching: bool = False) -> ContainerStatus:
         pod = self._find(namespace, name)
         wanted = container or pod.spec.containers[0].name
         if find_container(pod, wanted) is None:
             raise bad_request(f"container {wanted} is not valid for pod {name}")
         found = self._state(pod.metadata.uid).find(wanted)
         if found is None or found.state != ContainerState.RUNNING:
-            raise StatusError(500, "InternalError", f'container not found ("{wanted}")')
+            said = f"container {wanted} not found in pod {name}_{namespace}" if attaching else f'container not found ("{wanted}")'
+            raise StatusError(500, "InternalError", said)
         return found

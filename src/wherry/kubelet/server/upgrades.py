@@ -34,7 +34,7 @@ def upgrades(clock: Clock) -> dict[str, Upgrade]:
     async def attach(request: Request, streaming: Streaming) -> Response:
         namespace, pod, container = _names(request, 3)
         options = _options(request)
-        streaming.check(namespace, pod, container)
+        streaming.check(namespace, pod, container, attaching=True)
 
         async def start() -> Streams:
             return await streaming.attach(namespace, pod, container, stdin=options.stdin, tty=options.tty)

@@ -31,7 +31,7 @@ _MAX_RETRY_SECONDS = 30.0
 class _Entry:
     """One Pod: the status as it should be, and as the server is known to have it."""
 
-    __slots__ = ("changed", "deletable", "pod", "sent", "status", "task")
+    __slots__ = ("changed", "deletable", "pod", "sent", "status", "task", "told")
 
     def __init__(self, pod: core_v1.Pod, sent: Json) -> None:
         self.pod = pod
@@ -40,6 +40,7 @@ class _Entry:
         self.changed = asyncio.Event()
         self.deletable = False  # everything of it is gone from the node: the object may go
         self.task: asyncio.Task[None] | None = None
+        self.told = asyncio.Event()  # the server has a status that was found here
 
 
 class StatusManager:
@@ -80,6 +81,12 @@ class StatusManager:
         if status != entry.status or status != entry.sent:
             entry.status = status
             self._wake(entry)
+        else:
+            entry.told.set()
+
+    async def told(self, pod: core_v1.Pod) -> None:
+        """Until the server has the Pod's status as it was found here first, or knew it already."""
+        await self._entry(pod).told.wait()
 
     def sandbox_ready(self, pod: core_v1.Pod) -> None:
         """Tell at once that the network stands, long before the images may be there."""
@@ -159,6 +166,8 @@ class StatusManager:
     def forget(self, uid: str) -> None:
         """The object is gone from the server."""
         entry = self._entries.pop(uid, None)
+        if entry is not None:
+            entry.told.set()
         if entry is not None and entry.task is not None and entry.task is not asyncio.current_task():
             entry.task.cancel()
 
@@ -211,6 +220,7 @@ class StatusManager:
                     delay = min(delay * 2, _MAX_RETRY_SECONDS)
         finally:
             entry.task = None
+            entry.told.set()
 
     async def _send(self, entry: _Entry) -> None:
         meta = entry.pod.metadata
