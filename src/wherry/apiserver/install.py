@@ -22,6 +22,7 @@ from wherry.apiserver.authorization.rbac import KINDS as RBAC_KINDS
 from wherry.apiserver.authorization.rbac import RBAC
 from wherry.apiserver.codec import decode_json, encode
 from wherry.apiserver.endpoints import plain, reviews
+from wherry.apiserver.endpoints.componentstatus import ComponentStatuses
 from wherry.apiserver.endpoints.eviction import Eviction
 from wherry.apiserver.endpoints.proxy import NodeProxy, Passing, PodProxy, ServiceProxy
 from wherry.apiserver.endpoints.streams import NodeConnector, Nodes, PodLogs, PodStreams, unconnected
@@ -98,6 +99,8 @@ def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens) -> No
     access = reviews.AccessReviews(server.authorizers)
     for plural in ("subjectaccessreviews", "selfsubjectaccessreviews", "localsubjectaccessreviews"):
         server.virtuals["authorization.k8s.io", plural] = access
+    server.components["etcd-0"] = lambda: "" if server.ready else "not open"  # by upstream's name: the store
+    server.virtuals["", "componentstatuses"] = ComponentStatuses(server.components, server.clock)
     server.virtuals["authorization.k8s.io", "selfsubjectrulesreviews"] = reviews.SelfSubjectRules(rbac)
     server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens)
     server.virtuals["authentication.k8s.io", "selfsubjectreviews"] = reviews.self_subject_review

@@ -60,6 +60,7 @@ class APIServer:
         self.stores: dict[tuple[str, str], Store] = {}
         self.codecs: dict[tuple[str, str, str], Codec] = {}
         self.subresources: dict[tuple[str, str, str], Subresource] = {}  # (group, plural or "*", subresource)
+        self.components: dict[str, Callable[[], str]] = {}  # by name: what is wrong with it, "" when nothing is
         self.virtuals: dict[tuple[str, str], Virtual] = {}  # (group, plural): kinds that are only asked
         self.paths: dict[str, Path] = {}  # exact, or a prefix that ends in "/"
         self.authenticators: list[Authenticator] = []

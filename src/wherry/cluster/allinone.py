@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 
 CATCH_UP_SECONDS = 2.0  # at most, until the controllers know what became of the Pods of an earlier run
+
+
+def _runs(task: asyncio.Task[None]) -> Callable[[], str]:
+    """What is wrong with a component in this process: with one that ends, the cluster does."""
+    return lambda: "it has ended" if task.done() else ""
 
 
 class Cluster:
@@ -66,11 +71,13 @@ class Cluster:
                     self._notify(step="controllers", text="controllers and scheduler")
                 manager = ControllerManager(plane.client_for, clock, controller_options(pki))
                 metrics.metrics.include(controller_metrics(manager.controllers))
-                tasks.append(group.create_task(manager.run(), name="controllers"))
+                tasks.append(running := group.create_task(manager.run(), name="controllers"))
+                plane.server.components["controller-manager"] = _runs(running)
                 if config.fidelity != "api":
                     scheduler = Scheduler(plane.client(SCHEDULER.user, "kube-scheduler"), clock)
                     metrics.metrics.include(scheduler.metrics.metrics)
-                    tasks.append(group.create_task(scheduler.run(), name="scheduler"))
+                    tasks.append(running := group.create_task(scheduler.run(), name="scheduler"))
+                    plane.server.components["scheduler"] = _runs(running)
                     self._notify(step="node", text="node")
                     waits += await start_nodes(config, plane, clock, group, tasks, stack)
                 async with asyncio.timeout(60):

@@ -1,18 +1,21 @@
 """port-forward (`portforward.k8s.io`): pairs of SPDY streams, each a TCP connection into the Pod.
 
-kubectl from 1.30 on tunnels the same SPDY inside a WebSocket.
+kubectl from 1.30 on tunnels the same SPDY inside a WebSocket.  Other clients ask for `ports` and use two of a WebSocket's
+channels for each, one connection long.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from wherry.apimachinery.errors import bad_request
 from wherry.apimachinery.http import Duplex, Request, Response
-from wherry.apimachinery.streaming.pipe import CREATION_TIMEOUT, first
+from wherry.apimachinery.streaming.channels import Channels
+from wherry.apimachinery.streaming.pipe import CREATION_TIMEOUT, Pipe, first
 from wherry.apimachinery.streaming.remotecommand import PROTOCOL_HEADER, negotiate
 from wherry.apimachinery.streaming.spdy import Refused, Session, Stream, is_spdy
 from wherry.apimachinery.streaming.websocket import Tunnel, WebSocket, handshake, is_websocket
@@ -20,6 +23,7 @@ from wherry.util.clock import Clock, wait_until
 
 PROTOCOL = "portforward.k8s.io"
 TUNNEL_PROTOCOL = f"SPDY/3.1+{PROTOCOL}"
+CHANNEL_PROTOCOLS = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io", "")
 
 
 class Connection(Protocol):
@@ -40,11 +44,15 @@ Dial = Callable[[int], Awaitable[Connection]]
 def upgrade(request: Request, pod: str, uid: str, dial: Dial, clock: Clock) -> Response:
     """The 101 for a port-forward to `pod`.  Raises StatusError when the request cannot be upgraded."""
     if is_websocket(request):
-        _, headers = handshake(request, (TUNNEL_PROTOCOL,))
+        chosen, headers = handshake(request, (TUNNEL_PROTOCOL, *CHANNEL_PROTOCOLS))
+        ports = [] if chosen == TUNNEL_PROTOCOL else ports_of(request)
 
         async def tunnelled(duplex: Duplex) -> None:
-            socket = WebSocket(duplex)
-            await Forwarder(pod, uid, dial, clock).run(Session(Tunnel(socket)))
+            socket, forwarder = WebSocket(duplex), Forwarder(pod, uid, dial, clock)
+            if chosen == TUNNEL_PROTOCOL:
+                await forwarder.run(Session(Tunnel(socket)))
+            else:
+                await forwarder.run_channels(Channels(socket, chosen), ports)
             await socket.close()
 
         return Response(101, headers=headers, upgrade=tunnelled)
@@ -57,6 +65,43 @@ def upgrade(request: Request, pod: str, uid: str, dial: Dial, clock: Clock) -> R
 
     headers = [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), (PROTOCOL_HEADER, protocol)]
     return Response(101, headers=headers, upgrade=direct)
+
+
+def ports_of(request: Request) -> list[int]:
+    """What `port` asks for: each a number, or several with commas.  Raises StatusError 400."""
+    asked = [word for value in request.params("port") for word in value.split(",")]
+    if not asked:
+        raise bad_request('query parameter "port" is required')
+    for word in asked:
+        if not (word.isascii() and word.isdecimal() and int(word) < 1 << 16):
+            raise bad_request(f'unable to parse "{word}" as a port')
+        if not int(word):
+            raise bad_request(f'port "{word}" must be > 0')
+    return [int(word) for word in asked]
+
+
+class Line(Protocol):
+    """A stream of a pair, as `wherry.apimachinery.streaming.spdy.Stream` has it."""
+
+    reset: asyncio.Event
+
+    async def read(self) -> bytes: ...
+
+    async def write(self, data: bytes) -> None: ...
+
+
+class Channel:
+    """A Line over one of a WebSocket's channels."""
+
+    def __init__(self, channels: Channels, number: int) -> None:
+        self.input, self.reset = Pipe(), asyncio.Event()
+        self._channels, self._number = channels, number
+
+    async def read(self) -> bytes:
+        return await self.input.get()
+
+    async def write(self, data: bytes) -> None:
+        await self._channels.send(self._number, data)
 
 
 class Pair:
@@ -85,6 +130,31 @@ class Forwarder:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def run_channels(self, channels: Channels, ports: Sequence[int]) -> None:
+        """One connection a port, told by its number on both of its channels; until the client goes or all have ended."""
+        lines = [(Channel(channels, 2 * index), Channel(channels, 2 * index + 1)) for index in range(len(ports))]
+        for port, pair in zip(ports, lines, strict=True):
+            for channel in pair:
+                await channel.write(struct.pack("<H", port))
+
+        async def sort() -> None:
+            while (message := await channels.receive()) is not None:
+                number, data = message
+                if number % 2 == 0 and number // 2 < len(lines):
+                    await lines[number // 2][0].input.put(data)
+
+        async def forward(port: int, data: Channel, error: Channel) -> None:
+            failure = await self._copy(port, data)
+            await data.input.discard()
+            if failure:
+                await error.write(failure.encode())
+
+        async def forward_all() -> None:
+            await asyncio.gather(*(forward(port, *pair) for port, pair in zip(ports, lines, strict=True)))
+
+        with contextlib.suppress(ConnectionError):
+            await first(sort(), forward_all())
+
     def _opened(self, stream: Stream) -> None:
         """Raises Refused when the headers make no sense."""
         headers = stream.headers
@@ -106,7 +176,7 @@ class Forwarder:
     async def _forward(self, request: str, pair: Pair) -> None:
         try:
             await wait_until(self._clock, self._clock.monotonic() + CREATION_TIMEOUT, pair.complete.wait())
-            failure = await self._copy(pair)
+            failure = await self._copy(pair.port, pair.streams["data"])
             if failure:
                 await pair.streams["error"].write(failure.encode())
         except (TimeoutError, ConnectionError):
@@ -117,12 +187,11 @@ class Forwarder:
                 with contextlib.suppress(ConnectionError):
                     await stream.abandon()
 
-    async def _copy(self, pair: Pair) -> str:
+    async def _copy(self, port: int, data: Line) -> str:
         """Both ways until the Pod's side has ended; what to tell the client, if anything went wrong."""
-        data = pair.streams["data"]
-        told = f"error forwarding port {pair.port} to pod {self._pod}, uid {self._uid}: "
+        told = f"error forwarding port {port} to pod {self._pod}, uid {self._uid}: "
         try:
-            connection = await self._dial(pair.port)
+            connection = await self._dial(port)
         except Exception as error:  # whatever it is, only the client can be told
             return told + str(error)
         try:
@@ -134,12 +203,12 @@ class Forwarder:
         return ""
 
 
-async def _down(connection: Connection, stream: Stream) -> None:
+async def _down(connection: Connection, stream: Line) -> None:
     while data := await connection.read():
         await stream.write(data)
 
 
-async def _up(stream: Stream, connection: Connection) -> None:
+async def _up(stream: Line, connection: Connection) -> None:
     """Ends only by an error or a reset: the Pod may well answer after the client's half has ended."""
     while data := await stream.read():
         await connection.write(data)

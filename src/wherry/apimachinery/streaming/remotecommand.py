@@ -11,13 +11,16 @@ from typing import Any, Protocol
 
 from wherry.apimachinery.errors import StatusError, bad_request, internal_error
 from wherry.apimachinery.http import Duplex, Request, Response
+from wherry.apimachinery.streaming.channels import Channels
 from wherry.apimachinery.streaming.pipe import CREATION_TIMEOUT, Pipe, first, linger
 from wherry.apimachinery.streaming.spdy import Refused, Session, Stream, is_spdy
 from wherry.apimachinery.streaming.websocket import WebSocket, handshake, is_websocket
 from wherry.util.clock import Clock, wait_until
 
 PROTOCOL_HEADER = "X-Stream-Protocol-Version"
-WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+WEBSOCKET_PROTOCOLS = (
+    "v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io", "",
+)
 SPDY_PROTOCOLS = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 SUCCESS: dict[str, Any] = {"metadata": {}, "status": "Success"}
@@ -219,33 +222,38 @@ class WebSocketWire:
 
     def __init__(self, socket: WebSocket, options: Options, protocol: str) -> None:
         self.stdin, self.sizes = Pipe(), Pipe()
-        self._socket, self._options = socket, options
-        self._can_close = protocol == "v5.channel.k8s.io"
+        self._channels, self._options = Channels(socket, protocol), options
+        self._can_close = protocol.startswith("v5.")
+        self._plain = not protocol.startswith("v")
 
     async def run(self) -> None:
         """Sort the client's messages until it closes."""
         await self._greet()
-        while (message := await self._socket.receive()) is not None:
-            channel, data = message[:1], message[1:]
-            if channel == bytes([STDIN]) and self._options.stdin:
+        while (message := await self._channels.receive()) is not None:
+            channel, data = message
+            if channel == STDIN and self._options.stdin:
                 await self.stdin.put(data)
-            elif channel == bytes([RESIZE]) and self._options.tty:
+            elif channel == RESIZE and self._options.tty:
                 await self.sizes.put(data)
-            elif channel == bytes([CLOSE]) and self._can_close and data == bytes([STDIN]):
+            elif channel == CLOSE and self._can_close and data == bytes([STDIN]):
                 await self.stdin.end()
 
     async def _greet(self) -> None:
         """An empty message on the first channel that is written to tells clients that the streams are there."""
         first = STDOUT if self._options.stdout else STDERR if self._options.stderr else ERROR
         with contextlib.suppress(ConnectionError):
-            await self._socket.send(bytes([first]))
+            await self._channels.send(first, b"")
 
     async def output(self, stream: int, data: bytes) -> None:
-        await self._socket.send(bytes([stream]) + data)
+        await self._channels.send(stream, data)
 
     async def finish(self, status: dict[str, Any]) -> None:
-        await self._socket.send(bytes([ERROR]) + json.dumps(status).encode())
-        await self._socket.close()
+        """Before v4 the verdict is plain text, and nothing when all went well."""
+        if not self._plain:
+            await self._channels.send(ERROR, json.dumps(status).encode())
+        elif status["status"] != "Success":
+            await self._channels.send(ERROR, status["message"].encode())
+        await self._channels.close()
 
 
 class Arrivals:

@@ -18,6 +18,7 @@ from wherry.apimachinery.streaming.pipe import ExactReader
 
 MAX_MESSAGE = 32 << 20  # as upstream's servers
 NORMAL, PROTOCOL_ERROR, TOO_BIG = 1000, 1002, 1009
+BEARER = "base64url.bearer.authorization.k8s.io."  # a browser's only way to send a token: as a subprotocol
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -38,21 +39,36 @@ def is_websocket(request: Request) -> bool:
 
 def offered(request: Request) -> list[str]:
     """The subprotocols the client would speak, best first."""
+    return [name for name in _protocols(request) if not name.startswith(BEARER)]
+
+
+def token(request: Request) -> str:
+    """The bearer token among the subprotocols; "" when there is none, or it is no base64 of UTF-8."""
+    found = [name.removeprefix(BEARER) for name in _protocols(request) if name.startswith(BEARER)] if is_websocket(request) else []
+    if len(found) != 1:
+        return ""
+    try:
+        return base64.b64decode(found[0] + "=" * (-len(found[0]) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return ""
+
+
+def _protocols(request: Request) -> list[str]:
     return [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
 
 
 def handshake(request: Request, supported: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """(subprotocol, headers of the 101).  Raises StatusError 400."""
+    """(subprotocol, headers of the 101).  "" stands for none, where that is supported.  Raises StatusError 400."""
     key = request.headers.get("sec-websocket-key", "")
     if request.method != "GET" or not key or request.headers.get("sec-websocket-version") != "13":
         raise bad_request("not a WebSocket handshake of version 13")
     names = offered(request)
-    chosen = next((name for name in names if name in supported), None)
+    chosen = next((name for name in names or [""] if name in supported), None)
     if chosen is None:
         raise bad_request(f"unable to negotiate a WebSocket subprotocol: client supports {names}, server accepts {list(supported)}")
     accept = base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()
-    headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept), ("Sec-WebSocket-Protocol", chosen)]
-    return chosen, headers
+    headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+    return chosen, headers + ([("Sec-WebSocket-Protocol", chosen)] if chosen else [])
 
 
 def frame(opcode: int, data: bytes) -> bytes:
@@ -72,7 +88,7 @@ def unmask(data: bytes, mask: bytes) -> bytes:
 
 
 class WebSocket:
-    """One open WebSocket: whole messages in, binary messages out."""
+    """One open WebSocket: whole messages in, binary or text messages out."""
 
     def __init__(self, duplex: Duplex) -> None:
         self._duplex = duplex
@@ -127,11 +143,11 @@ class WebSocket:
         mask = await self._reader.exactly(4)
         return bool(first & 0x80), opcode, unmask(await self._reader.exactly(size), mask)
 
-    async def send(self, data: bytes) -> None:
-        """One binary message.  Raises ConnectionError when the client is gone or the socket closed."""
+    async def send(self, data: bytes, *, text: bool = False) -> None:
+        """One message.  Raises ConnectionError when the client is gone or the socket closed."""
         if self._closed:
             raise ConnectionResetError("the WebSocket is closed")
-        await self._send(_BINARY, data)
+        await self._send(_TEXT if text else _BINARY, data)
 
     async def _send(self, opcode: int, data: bytes) -> None:
         async with self._writing:

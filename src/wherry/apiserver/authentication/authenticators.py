@@ -8,6 +8,7 @@ from typing import Any
 
 from wherry.apimachinery import errors
 from wherry.apimachinery.http import Request, UserInfo
+from wherry.apimachinery.streaming import websocket
 from wherry.apiserver.admission.interface import Reader
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import BadToken, Signer
@@ -22,8 +23,10 @@ INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 
 
 def bearer(request: Request) -> str:
-    """The token of an Authorization header; "" when there is none."""
+    """The token of an Authorization header, or of a WebSocket's subprotocol; "" when there is none."""
     header = request.headers.get("authorization", "")
+    if not header and "sec-websocket-protocol" in request.headers:
+        return websocket.token(request)
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

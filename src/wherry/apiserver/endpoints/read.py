@@ -7,16 +7,19 @@ history, so that all pages of a list show one revision.
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
 
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import Cause, StatusError
 from wherry.apimachinery.http import Response
+from wherry.apimachinery.streaming.websocket import is_websocket
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import encode, with_revision
 from wherry.apiserver.endpoints.options import ListOptions, encode_continue, parse_list, parse_revision
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import Shape, shape_for
 from wherry.apiserver.endpoints.watch import Watch, event_line
+from wherry.apiserver.endpoints.watchsocket import headers_of, over_websocket
 from wherry.apiserver.negotiation import Media, negotiate
 from wherry.apiserver.registry.store import Store
 from wherry.apiserver.yamlbody import to_yaml
@@ -167,6 +170,7 @@ def _expired(options: ListOptions) -> StatusError:
 async def _watch(call: Call, store: Store, options: ListOptions, selection: Selection, shape: Shape, clock: Clock) -> Response:
     """From a revision; or, without one, what is there now as ADDED and then every change."""
     cacher = store.cacher
+    upgrade = headers_of(call.request) if is_websocket(call.request) else None
     timeout = options.timeout or MIN_WATCH_SECONDS * (1 + random.random())
     watch = Watch(cacher, selection, shape, clock, store.outbox, timeout=timeout, bookmarks=options.bookmarks)
     initial_events = options.initial_events if options.initial_events is not None else options.revision == 0
@@ -177,6 +181,11 @@ async def _watch(call: Call, store: Store, options: ListOptions, selection: Sele
         watch.start(revision, initial, initial_bookmark=bool(options.initial_events) and options.bookmarks)
     except Compacted:
         error = errors.expired(f"too old resource version: {options.revision} ({cacher.oldest})")
-        return Response(200, event_line("ERROR", encode(error.to_json())))
-    return Response(200, stream=watch)
+        line = event_line("ERROR", encode(error.to_json()))
+        return Response(200, line) if upgrade is None else over_websocket(upgrade, _only(line))
+    return Response(200, stream=watch) if upgrade is None else over_websocket(upgrade, watch)
+
+
+async def _only(line: bytes) -> AsyncIterator[bytes]:
+    yield line
 

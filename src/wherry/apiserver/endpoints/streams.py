@@ -13,6 +13,7 @@ from wherry.api.resource import Object
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Handler, Request, Response
+from wherry.apimachinery.streaming.websocket import offered
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json
 from wherry.apiserver.endpoints.logoptions import log_query
@@ -73,6 +74,8 @@ class Nodes:
         """The kubelet's answer.  Raises StatusError 500 when it cannot be reached."""
         request = call.request
         headers = {k: v for k, v in request.headers.items() if k not in _PRIVATE and not k.startswith("impersonate-")}
+        if "sec-websocket-protocol" in headers:
+            headers["sec-websocket-protocol"] = ", ".join(offered(request))
         try:
             return await self._connect(node)(Request(request.method, path, query, headers, request.body, peer=request.peer))
         except OSError as error:
@@ -93,7 +96,7 @@ class PodStreams:
             self._filters.authorize(call.user, replace(info, verb="create"))
         pod = _pod(call, store)
         if info.subresource == "portforward":
-            path, query = f"/portForward/{info.namespace}/{info.name}", []
+            path, query = f"/portForward/{info.namespace}/{info.name}", [("port", each) for each in request.params("ports")]
         else:
             container = container_of(pod, request.param("container"))
             path, query = f"/{info.subresource}/{info.namespace}/{info.name}/{container}", _stream_query(request, info.subresource)

@@ -5,21 +5,15 @@ Nodes and Pods are chosen from the watch cache; their figures are the kubelets'.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from wherry.api.resource import Object
 from wherry.api.table.metrics import GROUP
 from wherry.apimachinery import errors
 from wherry.apimachinery.http import Response
 from wherry.apiserver.call import Call
-from wherry.apiserver.codec import encode
+from wherry.apiserver.endpoints.made import made_answer
 from wherry.apiserver.endpoints.options import parse_list
-from wherry.apiserver.endpoints.read import answer
 from wherry.apiserver.endpoints.selection import Selection
-from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.metrics.measure import Pod, node_metrics, pod_metrics
 from wherry.apiserver.metrics.summaries import Summaries
-from wherry.apiserver.negotiation import negotiate
 from wherry.storage.cached import CachedObject
 from wherry.storage.cacher import Cacher
 from wherry.util.clock import Clock, rfc3339
@@ -40,7 +34,7 @@ class NodeMetrics:
         summaries = await self._summaries.of(each.name for each in chosen)
         now = rfc3339(call.now)
         made = [(each, node_metrics(summaries[each.name], each.labels, now)) for each in chosen if each.name in summaries]
-        return _answered(call, "nodemetrics", made, self._clock)
+        return made_answer(call, f"{GROUP}/nodemetrics", made, self._clock)
 
 
 class PodMetrics:
@@ -65,7 +59,7 @@ class PodMetrics:
         for each in chosen:
             pod = known.get((each.namespace, each.name))
             made.append((each, None if pod is None else pod_metrics(pod, each.labels, now)))
-        return _answered(call, "podmetrics", made, self._clock)
+        return made_answer(call, f"{GROUP}/podmetrics", made, self._clock)
 
 
 def _chosen(call: Call, cacher: Cacher) -> list[CachedObject]:
@@ -81,23 +75,3 @@ def _chosen(call: Call, cacher: Cacher) -> list[CachedObject]:
     options = parse_list(call.request, call.codec, watch=False)
     selection = Selection(info.namespace, "", options.labels, options.fields)
     return [each for each in cacher.list(info.namespace, options.labels) if selection.matches(each)]
-
-
-def _answered(call: Call, unmeasured: str, made: Sequence[tuple[CachedObject, Object | None]], clock: Clock) -> Response:
-    """One object or all of them, in the form that was asked for."""
-    media = negotiate(call.request.headers.get("accept", ""))
-    found = [(source, metrics) for source, metrics in made if metrics is not None]
-    info, codec = call.info, call.codec
-    if info.verb == "get" and not found:
-        raise errors.not_found(GROUP, unmeasured, f"{info.namespace}/{info.name}" if info.namespace else info.name)
-    if not media.as_:
-        if info.verb == "get":
-            return answer(codec.encode_object(found[0][1]), media)
-        items = [metrics for _, metrics in found]
-        return answer(encode({"kind": codec.list_kind, "apiVersion": codec.api_version, "metadata": {}, "items": items}), media)
-    shape = shape_for(codec, media, call.request.param("includeObject"), clock)
-    shown = [
-        CachedObject(source.key, source.namespace, source.name, 0, codec.encode_object(metrics), source.labels, {}, {})
-        for source, metrics in found
-    ]
-    return answer(shape.single(shown[0]) if info.verb == "get" else shape.many(shown, 0, "", None), media)
