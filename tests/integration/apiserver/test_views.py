@@ -43,6 +43,18 @@ async def test_an_ephemeral_container_is_added_and_nothing_else(api: API) -> Non
     assert owned["fieldsV1"].keys() == {"f:spec"}
 
 
+async def test_a_scale_is_shown_as_a_table(api: API) -> None:
+    spec = {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}}
+    spec["template"] = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    await api.call("POST", "/apis/apps/v1/namespaces/n/deployments", {"metadata": {"name": "d"}, "spec": spec})
+    path = "/apis/apps/v1/namespaces/n/deployments/d/scale"
+    table = await api.call("GET", path, accept="application/json;as=Table;g=meta.k8s.io;v=v1")
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+    assert table["rows"][0]["cells"][:3] == ["d", 3, 0]
+    scale = await api.call("GET", path)
+    assert (scale["kind"], scale["apiVersion"], scale["spec"], scale["status"]["selector"]) == ("Scale", "autoscaling/v1", {"replicas": 3}, "a=b")
+
+
 async def test_an_ephemeral_container_stays_as_it_is(api: API) -> None:
     pod = await patch(api, "ephemeralcontainers", {"ephemeralContainers": [DEBUGGER]})
     pod["spec"]["ephemeralContainers"] = []

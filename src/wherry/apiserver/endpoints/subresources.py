@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.api.resource import Object
+from wherry.api.printers.default import SCALE
+from wherry.api.resource import Object, Resource, Version
 from wherry.api.schemas import definition
 from wherry.api.strategy.pod.update import validate_binding
 from wherry.apimachinery import errors
@@ -13,13 +14,17 @@ from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
 from wherry.apiserver.call import Call
-from wherry.apiserver.codec import decode_json, encode
+from wherry.apiserver.codec import Codec, decode_json, encode
 from wherry.apiserver.endpoints import read, write
 from wherry.apiserver.endpoints.options import set_write_options
-from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
+from wherry.apiserver.endpoints.shape import shape_for
+from wherry.apiserver.negotiation import Media, body_media, negotiate, unsupported_media
 from wherry.apiserver.registry.store import Store
+from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock, rfc3339
 
+_SCALE_V1 = Version("v1", "io.k8s.api.autoscaling.v1.Scale")
+_SCALE = Codec(Resource("scales", "Scale", "autoscaling", (_SCALE_V1,), printer=SCALE, virtual=True), _SCALE_V1)
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -139,7 +144,7 @@ class Scale:
         media = negotiate(call.request.headers.get("accept", ""))
         if info.verb == "get":
             cached = store.require(info.namespace, info.name)
-            return read.answer(encode(scale_of(decode_json(cached.value), cached.revision)), media)
+            return self._answer(call, scale_of(decode_json(cached.value), cached.revision), cached.revision, media)
         set_write_options(call)
         if info.verb == "update":
             body = decode_other(call, "Scale", "autoscaling/v1", "io.k8s.api.autoscaling.v1.Scale")
@@ -164,7 +169,13 @@ class Scale:
             return old
 
         written = await store.update(call, info.namespace, info.name, transform)
-        return read.answer(encode(scale_of(written.obj, written.revision)), media)
+        return self._answer(call, scale_of(written.obj, written.revision), written.revision, media)
+
+    def _answer(self, call: Call, scale: Object, revision: int, media: Media) -> Response:
+        """The Scale in the form that was asked for."""
+        shown = CachedObject("", call.info.namespace, call.info.name, revision, encode(scale), {}, {}, {})
+        shape = shape_for(_SCALE, media, call.request.param("includeObject"), self._clock)
+        return read.answer(shape.single(shown), media)
 
 
 def scale_of(obj: Object, revision: int) -> Object:
