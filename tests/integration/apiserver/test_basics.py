@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from api_harness import API
 
 
@@ -35,3 +36,10 @@ async def test_watch_sees_every_change(api: API) -> None:
     assert [e["type"] for e in events] == ["ADDED", "MODIFIED", "DELETED"]
     assert events[1]["object"]["data"] == {"a": "b"}
     await response.stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/api", "/apis", "/apis/apps", "/apis/apps/v1", "/api/v1", "/version", "/openapi/v2", "/openapi/v3", "/healthz"])
+async def test_a_slash_at_the_end_changes_nothing(api: API, path: str) -> None:
+    plain, slashed = await api.send("GET", path), await api.send("GET", path + "/")
+    assert (plain.status, plain.body) == (slashed.status, slashed.body)
+    assert plain.status == 200
