@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wherry.api.types import coordination_v1, core_v1, meta_v1
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
+from wherry.controller.nodelifecycle.plan import fully_disrupted
 from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.tainteviction.controller import TaintEvictionController
 from wherry.util.clock import rfc3339, rfc3339_micro
@@ -115,3 +116,18 @@ async def test_pods_of_a_node_that_was_deleted_fail_and_go(world):
         assert len(await w.pods()) == 1
         await live(w, 40, "n1")
         assert await w.pods() == []
+
+
+def test_one_ready_node_is_enough_to_see_that_not_all_are_gone():
+    """Asked at each look at each node: it must not cost a look at all of them."""
+    ready = core_v1.NodeCondition(type="Ready", status="True")
+    node = core_v1.Node(status=core_v1.NodeStatus(conditions=[ready]))
+
+    def nodes():
+        yield core_v1.Node()
+        yield node
+        raise AssertionError("looked further")
+
+    assert not fully_disrupted(nodes())
+    assert fully_disrupted([core_v1.Node()])
+    assert not fully_disrupted([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
+from itertools import chain
 from typing import Any, ClassVar
 
 from wherry.api.types import coordination_v1, core_v1
@@ -84,7 +85,8 @@ class NodeLifecycleController(Controller):
         return await self.client.patch(core_v1.Node, node.metadata.name, body, subresource="status", patch_type="strategic")
 
     async def _taint(self, node: core_v1.Node) -> None:
-        evict = not fully_disrupted([node, *(each for each in self.nodes.store if each.metadata.name != node.metadata.name)])
+        others = (each for each in self.nodes.store if each.metadata.name != node.metadata.name)
+        evict = not fully_disrupted(chain((node,), others))
         wanted = taints(node, self.clock.time(), evict)
         if wanted is not None:
             meta = node.metadata

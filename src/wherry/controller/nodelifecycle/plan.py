@@ -111,9 +111,13 @@ def _pair(taint: core_v1.Taint) -> tuple[str, str]:
 
 
 def fully_disrupted(nodes: Iterable[core_v1.Node]) -> bool:
-    """There are nodes, and none is ready."""
-    states = [ready_status(node) for node in nodes]
-    return bool(states) and "True" not in states
+    """There are nodes, and none is ready.  Looks no further than the first one that is."""
+    some = False
+    for node in nodes:
+        if ready_status(node) == "True":
+            return False
+        some = True
+    return some
 
 
 def unready_conditions(pod: core_v1.Pod, now: float) -> list[core_v1.PodCondition] | None:
