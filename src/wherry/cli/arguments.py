@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=_port, default=0, help="the API server's port (default: 6443, or the next free one)")
     up.add_argument("--processes", action=argparse.BooleanOptionalAction, default=None,
                     help="each component as a process of its own, over HTTPS (default: all in one)")
+    up.add_argument("--scheduler-config", default=None, metavar="FILE",
+                    help="a KubeSchedulerConfiguration, kept for the next `up` (empty: the default scheduler again)")
     up.add_argument("--foreground", action="store_true", help="stay in this terminal until Ctrl-C")
     up.add_argument("--verbose", action="store_true", help="log more")
     add("down", "stop it and leave the host as it was; objects and images stay")

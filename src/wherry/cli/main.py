@@ -26,7 +26,9 @@ def _progress(text: str) -> None:
 def _up(args: argparse.Namespace) -> int:
     from wherry.cluster import kubeconfig, lifecycle
 
-    asked = lifecycle.Asked(args.name, args.fidelity, args.nodes, args.data_dir, args.port, args.verbose, args.processes)
+    asked = lifecycle.Asked(
+        args.name, args.fidelity, args.nodes, args.data_dir, args.port, args.verbose, args.processes, args.scheduler_config
+    )
     if args.foreground:
         return lifecycle.foreground(asked, progress=_progress)
     config, started = lifecycle.up(asked, progress=_progress)

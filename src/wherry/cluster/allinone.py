@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from wherry.api.types import core_v1
+from wherry.cluster import schedulerconfig
 from wherry.cluster.components import controller_options
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.controlplane import ControlPlane
@@ -74,7 +75,7 @@ class Cluster:
                 tasks.append(running := group.create_task(manager.run(), name="controllers"))
                 plane.server.components["controller-manager"] = _runs(running)
                 if config.fidelity != "api":
-                    scheduler = Scheduler(plane.client(SCHEDULER.user, "kube-scheduler"), clock)
+                    scheduler = Scheduler(plane.client(SCHEDULER.user, "kube-scheduler"), clock, schedulerconfig.of(config))
                     metrics.metrics.include(scheduler.metrics.metrics)
                     tasks.append(running := group.create_task(scheduler.run(), name="scheduler"))
                     plane.server.components["scheduler"] = _runs(running)

@@ -124,10 +124,11 @@ def controller_options(pki: PKI) -> Options:
 
 
 async def scheduler(setting: Setting) -> None:
+    from wherry.cluster import schedulerconfig
     from wherry.scheduler.scheduler import Scheduler
 
     client = setting.client(identities.SCHEDULER, "kube-scheduler")
-    made = Scheduler(client, setting.clock)
+    made = Scheduler(client, setting.clock, schedulerconfig.of(setting.config))
     await _run(setting, client, made.run(), made.informers.wait_for_sync())
 
 

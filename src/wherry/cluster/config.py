@@ -50,6 +50,7 @@ class ClusterConfig:
     service_range: str = SERVICE_RANGES[0]
     domain: str = "cluster.local"
     processes: bool = False  # each component is a process of its own
+    scheduler: str = ""  # the text of a KubeSchedulerConfiguration
 
     @property
     def context(self) -> str:
@@ -186,7 +187,8 @@ def stand_in(name: str, data_dir: str = "") -> ClusterConfig:
 
 
 def choose(
-    name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0, processes: bool | None = None
+    name: str, *, fidelity: str = "", nodes: int = 0, data_dir: str = "", port: int = 0, processes: bool | None = None,
+    scheduler: str | None = None,
 ) -> ClusterConfig:
     """The settings for `up`: what an earlier `up` chose, else free ranges and a free port.  Raises ConfigError."""
     check_name(name)
@@ -200,9 +202,12 @@ def choose(
         raise ConfigError(f"--fidelity {fidelity!r}: one of {', '.join(FIDELITIES)}")
     if nodes < 0 or (nodes > 1 and fidelity != "sim"):
         raise ConfigError(f"--nodes {nodes}: more than one node needs --fidelity sim")
+    if scheduler and fidelity == "api":
+        raise ConfigError("--scheduler-config: with --fidelity api there is no scheduler")
     if known is not None:
         own = known.processes if processes is None else processes
-        return replace(known, port=port or known.port, nodes=nodes or known.nodes, processes=own)
+        chosen = known.scheduler if scheduler is None else scheduler
+        return replace(known, port=port or known.port, nodes=nodes or known.nodes, processes=own, scheduler=chosen)
     data, run = folders(name, data_dir)
     _check_free(data)
     taken = _taken_ranges(name)
@@ -211,7 +216,8 @@ def choose(
     if pods is None or services is None:
         raise ConfigError("no free address range for Pods and Services: all of those that wherry tries are routed on this host")
     return ClusterConfig(
-        name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services, processes=bool(processes)
+        name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services, processes=bool(processes),
+        scheduler=scheduler or "",
     )
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from wherry.cluster import host, kubeconfig, processes
+from wherry.cluster import host, kubeconfig, processes, schedulerconfig
 from wherry.cluster.config import (
     TERMINATED,
     BrokenConfig,
@@ -58,11 +58,13 @@ class Asked:
     port: int = 0
     verbose: bool = False
     processes: bool | None = None  # each component a process of its own
+    scheduler_config: str | None = None  # a file; "": the default scheduler again
 
     def choose(self) -> ClusterConfig:
         """Raises ConfigError."""
         return choose(
-            self.name, fidelity=self.fidelity, nodes=self.nodes, data_dir=self.data_dir, port=self.port, processes=self.processes
+            self.name, fidelity=self.fidelity, nodes=self.nodes, data_dir=self.data_dir, port=self.port, processes=self.processes,
+            scheduler=None if self.scheduler_config is None else schedulerconfig.read(self.scheduler_config),
         )
 
 
@@ -169,7 +171,7 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
 
 
 def _agree(config: ClusterConfig, current: ClusterConfig | None) -> None:
-    if current is not None and (config.port, config.nodes, config.processes) != (current.port, current.nodes, current.processes):
+    if current is not None and config != current:
         raise ConfigError(f"cluster {config.name!r} is running with other settings: `wherry down --name {config.name}` first")
 
 

@@ -1,0 +1,86 @@
+"""`wherry up --scheduler-config`: profiles act, are kept, and are refused by name when they cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster_harness import Cluster, eventually
+
+EXAMPLE = Path(__file__).parents[2] / "examples/scheduler/packing.yaml"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster("profiles", tmp_path_factory.mktemp("profiles"))
+    made.wherry("up", "--fidelity", "sim", "--nodes", "3", "--scheduler-config", str(EXAMPLE))
+    try:
+        yield made
+    finally:
+        made.wherry("reset")
+
+
+def nodes_of(cluster: Cluster, name: str, scheduler: str) -> set[str]:
+    """Where nine Pods go that name a scheduler ("": none)."""
+    template = {"metadata": {"labels": {"app": name}}, "spec": {
+        "containers": [{"name": "main", "image": "busybox:1.36", "resources": {"requests": {"cpu": "100m"}}}],
+        **({"schedulerName": scheduler} if scheduler else {}),
+    }}
+    cluster.apply({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"replicas": 9, "selector": {"matchLabels": {"app": name}}, "template": template},
+    })
+    try:
+        return set(eventually(lambda: placed(cluster, name), "nine Pods have a node", 30))
+    finally:
+        cluster.kubectl("delete", "replicaset", name)
+        eventually(lambda: not cluster.get("pods", "-l", f"app={name}")["items"], "the Pods are gone", 60)
+
+
+def placed(cluster: Cluster, name: str) -> list[str]:
+    found = [pod["spec"].get("nodeName", "") for pod in cluster.get("pods", "-l", f"app={name}")["items"]]
+    return found if len(found) == 9 and all(found) else []
+
+
+def test_a_profile_packs_and_the_default_one_spreads(cluster: Cluster) -> None:
+    assert len(nodes_of(cluster, "packed", "packing")) == 1
+    assert len(nodes_of(cluster, "spread", "")) == 3
+
+
+def test_it_is_kept_for_the_next_up(cluster: Cluster) -> None:
+    cluster.wherry("down")
+    cluster.wherry("up")
+    assert len(nodes_of(cluster, "again", "packing")) == 1
+    assert "other settings" in cluster.wherry("up", "--scheduler-config", "", check=False).stderr, "not while it runs"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("kind: Pod", "Invalid enum value 'Pod' - at `$.kind`", id="another-kind"),
+        pytest.param("{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, extenders: []}", "extenders", id="not-supported"),
+        pytest.param(
+            "{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, profiles: [{plugins: {score: {enabled: [{name: Magic}]}}}]}",
+            "there is no plugin 'Magic'", id="unknown-plugin",
+        ),
+        pytest.param("profiles: [", "while parsing", id="no-yaml"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_by_name(cluster: Cluster, tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "scheduler.yaml"
+    file.write_text(text)
+    done = cluster.wherry("up", "--scheduler-config", str(file), check=False)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    missing = cluster.wherry("up", "--scheduler-config", str(tmp_path / "nothing"), check=False)
+    assert "No such file" in missing.stderr
+
+
+def test_a_scheduler_that_nobody_is_leaves_pods_pending(cluster: Cluster) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nobody", "namespace": "default"},
+           "spec": {"schedulerName": "nobody", "containers": [{"name": "main", "image": "busybox:1.36"}]}}
+    cluster.apply(pod)
+    assert not cluster.get("pod", "nobody")["spec"].get("nodeName")
+    cluster.kubectl("delete", "pod", "nobody", "--now")
