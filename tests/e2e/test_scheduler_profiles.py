@@ -22,9 +22,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def nodes_of(cluster: Cluster, name: str, scheduler: str) -> set[str]:
-    """Where nine Pods go that name a scheduler ("": none)."""
+    """Where nine Pods go that name a scheduler ("": none).  Scores are whole numbers: each Pod asks for enough to move them."""
     template = {"metadata": {"labels": {"app": name}}, "spec": {
-        "containers": [{"name": "main", "image": "busybox:1.36", "resources": {"requests": {"cpu": "100m"}}}],
+        "containers": [{"name": "main", "image": "busybox:1.36", "resources": {"requests": {"cpu": "1"}}}],
         **({"schedulerName": scheduler} if scheduler else {}),
     }}
     cluster.apply({
