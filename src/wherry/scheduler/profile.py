@@ -12,6 +12,7 @@ from wherry.api.types import core_v1
 from wherry.scheduler import args
 from wherry.scheduler.framework import FilterPlugin, Handle, PreBindPlugin, ReservePlugin, ScorePlugin
 from wherry.scheduler.plugins.defaultselector import default_selector
+from wherry.scheduler.plugins.dynamicresources import DynamicResources
 from wherry.scheduler.plugins.imagelocality import ImageLocality
 from wherry.scheduler.plugins.interpodaffinity import InterPodAffinity
 from wherry.scheduler.plugins.nodeaffinity import NodeAffinity
@@ -78,6 +79,7 @@ DEFAULTS: Mapping[str, Registration] = {
     "VolumeZone": Registration(lambda handle, given: VolumeZone(handle)),
     "PodTopologySpread": Registration(_spread, 2, args.PodTopologySpreadArgs),
     "InterPodAffinity": Registration(_inter_pod, 2, args.InterPodAffinityArgs),
+    "DynamicResources": Registration(lambda handle, given: DynamicResources()),
     "NodeResourcesBalancedAllocation": Registration(_balanced, 1, args.NodeResourcesBalancedAllocationArgs),
     "ImageLocality": Registration(lambda handle, given: ImageLocality()),
 }
