@@ -71,13 +71,15 @@ spec:
         pytest.param(DEPLOYMENT % ("1", "container", "1Mi"), 'unknown field "spec.template.spec.container"', id="unknown-field"),
         pytest.param(DEPLOYMENT % ("two", "containers", "1Mi"), "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas", id="wrong-type"),
         pytest.param(DEPLOYMENT % ("1", "containers", "1Migs"), "quantities must match the regular expression", id="bad-quantity"),
-        pytest.param(DEPLOYMENT % ("1, replicas: 2", "containers", "1Mi"), "", id="no-yaml"),
+        pytest.param(DEPLOYMENT.replace("metadata: {name: bad}", "metadata: {name: bad"), "error converting YAML to JSON", id="no-yaml"),
     ],
 )
 def test_a_bad_manifest_is_refused_by_name(cluster: Cluster, manifest: str, told: str) -> None:
     answer = cluster.kubectl("apply", "-f", "-", stdin=manifest, check=False)
     assert told in answer
     assert "created" not in answer
+    if "unknown field" in told:
+        assert "did you mean" in answer, "the nearest right name"
     assert "NotFound" in cluster.kubectl("get", "deployment", "bad", check=False)
 
 
@@ -179,13 +181,14 @@ def test_garbage_at_the_port_disturbs_nobody(cluster: Cluster) -> None:
         plain = socket.create_connection(("127.0.0.1", port), timeout=5)
         plain.sendall(rng.randbytes(rng.randint(1, 2000)))
         held.append(plain)  # stays open: half a handshake
-    for head in (b"\x00" * 500, b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n", b"POST /api/v1/namespaces HTTP/1.1\r\nContent-Length: -5\r\n\r\n"):
+    huge = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 2_000_000 + b"\r\n\r\n"
+    for head in (huge, b"\x00" * 500, b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n", b"POST /api/v1/namespaces HTTP/1.1\r\nContent-Length: -5\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), timeout=5) as raw, trust.wrap_socket(raw) as tls:
-            tls.sendall(head)
-            tls.settimeout(5)
+            tls.settimeout(10)  # it answers or ends the connection, and does not leave it hanging
             try:
+                tls.sendall(head)
                 answer = tls.recv(4096)
-            except (TimeoutError, ConnectionError, ssl.SSLError):
+            except (ConnectionError, ssl.SSLError):
                 answer = b""
             assert not answer or b" 4" in answer.splitlines()[0]
     assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
@@ -232,6 +235,38 @@ def test_a_down_in_the_middle_of_an_up_leaves_nothing(tmp_path: Path, delay: flo
         cut.wherry("reset")
 
 
+def test_the_process_killed_on_its_way_is_made_good(tmp_path: Path) -> None:
+    cut = Cluster("cutall", tmp_path)
+    record = Path("/run/wherry/cutall/wherry.pid")
+    try:
+        begun = subprocess.Popen(
+            [*WHERRY, "up", "--name", cut.name, "--data-dir", str(tmp_path / "data")], env=cut.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        pid = eventually(lambda: record.exists() and record.read_text().split()[:1], "the cluster's process", 20)[0]
+        os.kill(int(pid), signal.SIGKILL)
+        told = begun.communicate(timeout=60)[1]
+        assert begun.returncode != 0
+        assert "wherry:" in told
+        cut.wherry("up")
+        assert "Ready" in cut.kubectl("get", "nodes")
+    finally:
+        cut.wherry("reset")
+
+
+def test_two_ups_at_once_make_one_cluster(tmp_path: Path) -> None:
+    both = Cluster("twice", tmp_path)
+    try:
+        command = [*WHERRY, "up", "--name", both.name, "--data-dir", str(tmp_path / "data")]
+        begun = [subprocess.Popen(command, env=both.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
+        told = [each.communicate(timeout=90)[0] for each in begun]
+        assert [each.returncode for each in begun] == [0, 0]
+        assert sorted("already" in each for each in told) == [False, True]
+        assert len(both.get("nodes")["items"]) == 1
+    finally:
+        both.wherry("reset")
+
+
 # A full disk
 
 def fill(path: Path) -> None:
@@ -255,11 +290,13 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, busybox_ar
         }})
         full.kubectl("wait", "--for=condition=Ready", "pod/steady", "--timeout=30s")
         before = full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"]
+        kept = ["kept"]
+        full.kubectl("create", "configmap", "kept", "--from-literal=text=kept")
         filler = disk / "filler"
         fill(filler)
-        written, refused = [], ""
+        written, refused = kept, ""
         for n in range(200):
-            answer = full.kubectl("create", "configmap", f"c{n}", f"--from-literal=text={'x' * 20_000}", check=False)
+            answer = full.kubectl("create", "configmap", f"c{n}", f"--from-literal=text={f'c{n}'.ljust(20_000, 'x')}", check=False)
             if "created" not in answer:
                 refused = answer
                 break
@@ -268,9 +305,15 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, busybox_ar
         assert full.kubectl("exec", "steady", "--", "echo", "here") == "here\n"
         filler.unlink()
         eventually(lambda: "created" in full.kubectl("create", "configmap", "after", check=False), "writes again", 30)
-        there = {c["metadata"]["name"] for c in full.get("configmaps")["items"]}
-        assert set(written) <= there
-        assert full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"] == before
+        for again in (False, True):
+            if again:
+                full.wherry("down")
+                full.wherry("up")
+            there = {c["metadata"]["name"]: c.get("data", {}).get("text", "").rstrip("x") for c in full.get("configmaps")["items"]}
+            assert {name: there.get(name) for name in written} == {name: name for name in written}
+            if again:
+                return
+            assert full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"] == before
     finally:
         full.wherry("reset", check=False)
         subprocess.run(["umount", str(disk)], check=True)

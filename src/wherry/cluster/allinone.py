@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wherry.cluster.process import Notify
 
 
+log = logging.getLogger("wherry")
 CATCH_UP_SECONDS = 2.0  # at most, until the controllers know what became of the Pods of an earlier run
 
 
@@ -85,9 +86,11 @@ class Cluster:
                     for wait in waits:
                         await wait
                 if waits and await self._has_pods(plane):
-                    with contextlib.suppress(TimeoutError):
+                    try:
                         async with asyncio.timeout(CATCH_UP_SECONDS):
                             await manager.settled()
+                    except TimeoutError:
+                        log.info("the controllers are busy still with what became of the Pods: going on")
                 collector.settle()
                 self.ready = True
                 self._notify(ready=True)

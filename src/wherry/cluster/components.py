@@ -185,8 +185,10 @@ async def kubelet(setting: Setting) -> None:
             port = await _serve_kubelet(setting, client, stack, config.bridge_address, own)
             made = real_kubelet(config, runtime, client, clock, port=port)
         made.server.upgrades.update(upgrades(clock))
-        setting.ready()  # whether the node is Ready, its object tells
-        await made.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(made.run())
+            await made.synced.wait()
+            setting.ready()  # whether the node is Ready, its object tells
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Cancel `run` to stop; containers run on, and the next kubelet takes them over as
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
@@ -232,9 +231,11 @@ class Kubelet:
     async def _catch_up(self) -> None:
         """What the server tells of Pods that ran here earlier may be long over."""
         deadline = self.clock.monotonic() + CATCH_UP_SECONDS
-        with contextlib.suppress(TimeoutError):
+        try:
             for pod in self.pods():
                 await wait_until(self.clock, deadline, self.statuses.told(pod))
+        except TimeoutError:
+            log.warning("what became of the Pods that were here is not known after %d s: going on", CATCH_UP_SECONDS)
         self.synced.set()
 
     async def _remove_orphans(self) -> None:
