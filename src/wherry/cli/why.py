@@ -12,9 +12,10 @@ from wherry.api.types import core_v1
 from wherry.client import Client
 from wherry.client.paths import info_of
 from wherry.client.store import Store
-from wherry.cluster import admin
+from wherry.cluster import admin, schedulerconfig
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.lifecycle import LifecycleError
+from wherry.scheduler.config import SchedulerConfig
 from wherry.scheduler.framework import CycleState, Refusal
 from wherry.scheduler.profile import DEFAULT_SCHEDULER, Profile, make_profile
 from wherry.scheduler.ranking import Verdict, refused
@@ -89,8 +90,9 @@ def placed(pod: core_v1.Pod, warnings: list[Any]) -> list[str]:
     return lines + [f"{event.get('reason', '')}: {event.get('message', '')}" for event in last]
 
 
-def explained(ask: Ask, namespace: str, name: str) -> list[str]:
+def explained(ask: Ask, namespace: str, name: str, scheduler: SchedulerConfig | None = None) -> list[str]:
     """The whole answer.  Raises what `ask` raises."""
+    profiles = {spec.scheduler_name: spec for spec in (scheduler or SchedulerConfig()).profiles}
     base = f"/api/v1/namespaces/{quote(namespace, safe='')}"
     pod = msgspec.convert(ask(f"{base}/pods/{quote(name, safe='')}"), core_v1.Pod, strict=False)
     if pod.spec.node_name:
@@ -98,7 +100,8 @@ def explained(ask: Ask, namespace: str, name: str) -> list[str]:
         return placed(pod, ask(f"{base}/events?fieldSelector={selector}")["items"])
     if pod.spec.scheduling_gates:
         return ["gated by " + ", ".join(gate.name for gate in pod.spec.scheduling_gates)]
-    if pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
+    spec = profiles.get(pod.spec.scheduler_name or DEFAULT_SCHEDULER)
+    if spec is None:
         return [f"it waits for the scheduler {pod.spec.scheduler_name!r}, which is not wherry's"]
     listers, snapshot = Listers(ask), Snapshot()
     for node in listers.lister(core_v1.Node):
@@ -106,13 +109,13 @@ def explained(ask: Ask, namespace: str, name: str) -> list[str]:
     for other in listers.lister(core_v1.Pod):
         if other.spec.node_name and other.status.phase not in ("Succeeded", "Failed"):
             snapshot.put_pod(other)
-    return table(verdicts(pod, snapshot, make_profile(listers)))
+    return table(verdicts(pod, snapshot, make_profile(listers, spec)))
 
 
 def show(config: ClusterConfig, namespace: str, name: str) -> int:
     """Print it.  Raises LifecycleError."""
     try:
-        print("\n".join(explained(lambda path: admin.ask(config, path), namespace, name)))
+        print("\n".join(explained(lambda path: admin.ask(config, path), namespace, name, schedulerconfig.of(config))))
     except (admin.NoAnswer, admin.Refused) as error:
         raise LifecycleError(str(error)) from None
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from wherry.cli.why import explained
+from wherry.scheduler.config import parse
 
 
 def node(name: str, cpu: str, **spec: Any) -> dict[str, Any]:
@@ -47,3 +48,13 @@ READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]
 ])
 def test_a_pod_that_waits_for_no_node(spec: dict[str, Any], status: dict[str, Any], told: list[str]) -> None:
     assert explained(answers(spec, status, [WARNING]), "default", "p") == told
+
+
+def test_the_plugins_of_the_pods_own_profile_are_asked() -> None:
+    careless = parse("""
+        apiVersion: kubescheduler.config.k8s.io/v1
+        kind: KubeSchedulerConfiguration
+        profiles: [{schedulerName: careless, plugins: {filter: {disabled: [{name: NodeUnschedulable}]}}}]
+    """)
+    told = explained(answers({"schedulerName": "careless"}, {}, []), "default", "p", careless)
+    assert [line.split()[-1] for line in told[1:]] == ["fits", "fits"]
