@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,16 @@ class Cluster:
 
     def wherry(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """A wherry command against this cluster."""
-        command = [*WHERRY, arguments[0], "--name", self.name, "--data-dir", str(self.folder / "data"), *arguments[1:]]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(self._command(arguments), env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
         assert not check or done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}{self.log()}"
         return done
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, not waited for; what it prints is there to read."""
+        return subprocess.Popen(self._command(arguments), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [*WHERRY, arguments[0], "--name", self.name, "--data-dir", str(self.folder / "data"), *arguments[1:]]
 
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 60) -> str:
         """What kubectl printed."""
@@ -53,6 +60,19 @@ class Cluster:
     def process(self) -> int:
         """The id of the cluster's process."""
         return int((Path("/run/wherry") / self.name / "wherry.pid").read_text().split()[0])
+
+
+@contextmanager
+def running(name: str, folder: Path, *up: str, image: Path | None = None) -> Iterator[Cluster]:
+    """A cluster, up (with these options) and with an image in its store; nothing is left of it behind the block."""
+    cluster = Cluster(name, folder)
+    try:
+        cluster.wherry("up", *up)
+        if image is not None:
+            cluster.wherry("image", "load", str(image))
+        yield cluster
+    finally:
+        cluster.wherry("reset")
 
 
 def eventually(check: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 BURN = "while [ ! -e /stop ]; do :; done; sleep 10000"
@@ -15,13 +15,8 @@ BURN = "while [ ! -e /stop ]; do :; done; sleep 10000"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Any) -> Iterator[Cluster]:
-    made = Cluster("e2e-scale", tmp_path_factory.mktemp("e2e-scale"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("e2e-scale", tmp_path_factory.mktemp("e2e-scale"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def deploy(cluster: Cluster, name: str, replicas: int, command: str, namespace: str = "default", **resources: Any) -> None:

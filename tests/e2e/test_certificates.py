@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,12 +16,8 @@ from cryptography.x509.oid import NameOID
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster("signers", tmp_path_factory.mktemp("signers"))
-    made.wherry("up", "--fidelity", "api")
-    try:
+    with running("signers", tmp_path_factory.mktemp("signers"), "--fidelity", "api") as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def ask(cluster: Cluster, name: str, signer: str = "kubernetes.io/kube-apiserver-client") -> bytes:
@@ -39,11 +35,24 @@ def ask(cluster: Cluster, name: str, signer: str = "kubernetes.io/kube-apiserver
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
+def certificate_of(cluster: Cluster, name: str) -> str:
+    """Base64 of PEM, once it is issued."""
+    issued: str = eventually(lambda: cluster.get("csr", name)["status"].get("certificate"), "a certificate", 15)
+    return issued
+
+
+def the_signer_has_had_its_turn(cluster: Cluster, name: str) -> None:
+    """A request that came later is signed."""
+    ask(cluster, name)
+    cluster.kubectl("certificate", "approve", name)
+    certificate_of(cluster, name)
+
+
 def test_an_approved_request_makes_a_user(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(ask(cluster, "jane"))
     assert "Pending" in cluster.kubectl("get", "csr", "jane")
     assert "approved" in cluster.kubectl("certificate", "approve", "jane")
-    issued = eventually(lambda: cluster.get("csr", "jane")["status"].get("certificate"), "a certificate", 15)
+    issued = certificate_of(cluster, "jane")
     assert "Approved,Issued" in cluster.kubectl("get", "csr", "jane")
     (tmp_path / "crt").write_bytes(base64.b64decode(issued))
     certificate = x509.load_pem_x509_certificate(base64.b64decode(issued))
@@ -63,13 +72,14 @@ def test_an_approved_request_makes_a_user(cluster: Cluster, tmp_path: Path) -> N
 def test_a_denied_request_gets_nothing(cluster: Cluster) -> None:
     ask(cluster, "eve")
     cluster.kubectl("certificate", "deny", "eve")
+    the_signer_has_had_its_turn(cluster, "after-eve")
     assert "Denied" in cluster.kubectl("get", "csr", "eve")
-    assert not cluster.get("csr", "eve")["status"].get("certificate")
     assert "certificate" not in cluster.get("csr", "eve")["status"]
 
 
 def test_nobody_signs_for_a_signer_of_someone_else(cluster: Cluster) -> None:
     ask(cluster, "theirs", signer="example.com/theirs")
     cluster.kubectl("certificate", "approve", "theirs")
+    the_signer_has_had_its_turn(cluster, "after-theirs")
     assert cluster.get("csr", "theirs")["status"]["conditions"][0]["type"] == "Approved"
     assert not cluster.get("csr", "theirs")["status"].get("certificate")

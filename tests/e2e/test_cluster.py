@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_harness import Cluster, eventually, host_state, only_ours
+from cluster_harness import Cluster, eventually, host_state, only_ours, running
 
 from wherry.runtime.embedded.config import link_prefix
 
@@ -23,13 +23,8 @@ QUICKSTART = Path(__file__).parents[2] / "examples/quickstart/quickstart.yaml"
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("e2e", tmp_path_factory.mktemp("e2e"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("e2e", tmp_path_factory.mktemp("e2e"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def pods(cluster: Cluster, selector: str) -> list[dict]:  # type: ignore[type-arg]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_harness import Cluster
+from cluster_harness import Cluster, running
 from readme_console import Console, missing, steps
 
 EXAMPLES = Path(__file__).parents[2] / "examples/ckad"
@@ -28,14 +28,9 @@ needs_containers = pytest.mark.skipif(FIDELITY == "real" and os.geteuid() != 0, 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("examples", tmp_path_factory.mktemp("examples"))
-    try:
-        made.wherry("up", "--fidelity", FIDELITY)
-        if FIDELITY == "real":
-            made.wherry("image", "load", str(busybox_archive))
+    image = busybox_archive if FIDELITY == "real" else None
+    with running("examples", tmp_path_factory.mktemp("examples"), "--fidelity", FIDELITY, image=image) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 @pytest.fixture

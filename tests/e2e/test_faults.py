@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_harness import WHERRY, Cluster, eventually, host_state, only_ours
+from cluster_harness import Cluster, eventually, host_state, only_ours, running
 
 from wherry.runtime.embedded.config import link_prefix
 
@@ -25,13 +25,8 @@ pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="re
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("faults", tmp_path_factory.mktemp("faults"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("faults", tmp_path_factory.mktemp("faults"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:
@@ -203,13 +198,9 @@ def test_an_up_killed_on_its_way_is_made_good_by_the_next(tmp_path: Path, delay:
     cut = Cluster("cutup", tmp_path)
     before = only_ours(host_state(), ("cutup", link_prefix("cutup")))
     try:
-        begun = subprocess.Popen(
-            [*WHERRY, "up", "--name", cut.name, "--data-dir", str(tmp_path / "data")], env=cut.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        time.sleep(delay)
-        begun.kill()
-        begun.wait()
+        with cut.begin("up") as begun:
+            time.sleep(delay)
+            begun.kill()
         cut.wherry("up")
         assert "Ready" in cut.kubectl("get", "nodes")
     finally:
@@ -222,13 +213,10 @@ def test_a_down_in_the_middle_of_an_up_leaves_nothing(tmp_path: Path, delay: flo
     cut = Cluster("cutdown", tmp_path)
     before = only_ours(host_state(), ("cutdown", link_prefix("cutdown")))
     try:
-        begun = subprocess.Popen(
-            [*WHERRY, "up", "--name", cut.name, "--data-dir", str(tmp_path / "data")], env=cut.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
+        begun = cut.begin("up")
         time.sleep(delay)
         cut.wherry("down")
-        begun.wait(timeout=60)
+        begun.communicate(timeout=60)
         cut.wherry("down")  # the `up` may have waited for the first one
         assert only_ours(host_state(), ("cutdown", link_prefix("cutdown"))) == before
     finally:
@@ -239,10 +227,7 @@ def test_the_process_killed_on_its_way_is_made_good(tmp_path: Path) -> None:
     cut = Cluster("cutall", tmp_path)
     record = Path("/run/wherry/cutall/wherry.pid")
     try:
-        begun = subprocess.Popen(
-            [*WHERRY, "up", "--name", cut.name, "--data-dir", str(tmp_path / "data")], env=cut.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
+        begun = cut.begin("up")
         pid = eventually(lambda: record.exists() and record.read_text().split()[:1], "the cluster's process", 20)[0]
         os.kill(int(pid), signal.SIGKILL)
         told = begun.communicate(timeout=60)[1]
@@ -257,8 +242,7 @@ def test_the_process_killed_on_its_way_is_made_good(tmp_path: Path) -> None:
 def test_two_ups_at_once_make_one_cluster(tmp_path: Path) -> None:
     both = Cluster("twice", tmp_path)
     try:
-        command = [*WHERRY, "up", "--name", both.name, "--data-dir", str(tmp_path / "data")]
-        begun = [subprocess.Popen(command, env=both.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
+        begun = [both.begin("up") for _ in range(2)]
         told = [each.communicate(timeout=90)[0] for each in begun]
         assert [each.returncode for each in begun] == [0, 0]
         assert sorted("already" in each for each in told) == [False, True]
@@ -277,6 +261,12 @@ def fill(path: Path) -> None:
     assert os.statvfs(path).f_bavail < 16
 
 
+def texts(cluster: Cluster, names: list[str]) -> list[str]:
+    """What stands in ConfigMaps, whose text begins with their names."""
+    there = {each["metadata"]["name"]: each.get("data", {}).get("text", "").rstrip("x") for each in cluster.get("configmaps")["items"]}
+    return [there.get(name, "") for name in names]
+
+
 def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, busybox_archive: Path) -> None:
     disk = tmp_path / "data"
     disk.mkdir()
@@ -290,11 +280,10 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, busybox_ar
         }})
         full.kubectl("wait", "--for=condition=Ready", "pod/steady", "--timeout=30s")
         before = full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"]
-        kept = ["kept"]
+        written, refused = ["kept"], ""
         full.kubectl("create", "configmap", "kept", "--from-literal=text=kept")
         filler = disk / "filler"
         fill(filler)
-        written, refused = kept, ""
         for n in range(200):
             answer = full.kubectl("create", "configmap", f"c{n}", f"--from-literal=text={f'c{n}'.ljust(20_000, 'x')}", check=False)
             if "created" not in answer:
@@ -305,15 +294,11 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(tmp_path: Path, busybox_ar
         assert full.kubectl("exec", "steady", "--", "echo", "here") == "here\n"
         filler.unlink()
         eventually(lambda: "created" in full.kubectl("create", "configmap", "after", check=False), "writes again", 30)
-        for again in (False, True):
-            if again:
-                full.wherry("down")
-                full.wherry("up")
-            there = {c["metadata"]["name"]: c.get("data", {}).get("text", "").rstrip("x") for c in full.get("configmaps")["items"]}
-            assert {name: there.get(name) for name in written} == {name: name for name in written}
-            if again:
-                return
-            assert full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"] == before
+        assert texts(full, written) == written
+        assert full.get("pod", "steady")["status"]["containerStatuses"][0]["containerID"] == before
+        full.wherry("down")
+        full.wherry("up")
+        assert texts(full, written) == written
     finally:
         full.wherry("reset", check=False)
         subprocess.run(["umount", str(disk)], check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from client_programs import new_clients, old_kubectl
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 EXAMPLES = Path(__file__).parents[2] / "examples/ckad"
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
@@ -17,13 +17,8 @@ pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="re
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("e2e-vers", tmp_path_factory.mktemp("versions"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("e2e-vers", tmp_path_factory.mktemp("versions"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 @pytest.mark.parametrize("version", ["1.20", "host", "1.37"])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 CLIENT = Path(__file__).with_name("load_client.py")
@@ -27,13 +27,8 @@ WATCHERS = 1000
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("load", tmp_path_factory.mktemp("load"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("load", tmp_path_factory.mktemp("load"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from client_programs import helm_3, new_clients, old_kubectl
-from cluster_harness import Cluster
+from cluster_harness import Cluster, running
 
 from wherry.cli.modernize import rewrite
 
@@ -64,12 +64,8 @@ versions = pytest.mark.parametrize("version", ["1.20", "host", "1.37"])
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster("e2e-old", tmp_path_factory.mktemp("old"))
-    try:
-        made.wherry("up", "--fidelity", "api")
+    with running("e2e-old", tmp_path_factory.mktemp("old"), "--fidelity", "api") as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def use(cluster: Cluster, version: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually, host_state, only_ours
+from cluster_harness import Cluster, eventually, host_state, only_ours, running
 
 from wherry.runtime.embedded.config import link_prefix
 
@@ -24,15 +24,10 @@ COMPONENTS = ("apiserver", "controller-manager", "scheduler", "kubelet-wherry-e2
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("e2e-procs", tmp_path_factory.mktemp("procs"))
-    try:
-        made.wherry("up", "--processes")
-        made.wherry("image", "load", str(busybox_archive))
+    with running("e2e-procs", tmp_path_factory.mktemp("procs"), "--processes", image=busybox_archive) as made:
         made.kubectl("apply", "-f", str(QUICKSTART))
         made.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def records(cluster: Cluster) -> dict[str, dict[str, Any]]:

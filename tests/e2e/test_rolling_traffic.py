@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 SERVE = 'trap "exit 0" TERM; httpd -f -p 80 -h /etc & wait'  # ends at once when told to, with whatever it serves
@@ -19,17 +19,12 @@ LABELS = {"app": "web"}
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Any) -> Iterator[Cluster]:
-    made = Cluster("e2e-roll", tmp_path_factory.mktemp("e2e-roll"))
-    made.wherry("up")
-    try:
-        made.wherry("image", "load", str(busybox_archive))
+    with running("e2e-roll", tmp_path_factory.mktemp("e2e-roll"), image=busybox_archive) as made:
         made.apply(web(), {
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"selector": LABELS, "ports": [{"port": 80}]},
         })
         made.kubectl("rollout", "status", "deployment/web", "--timeout=40s")
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def web() -> dict[str, Any]:

@@ -6,19 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 EXAMPLE = Path(__file__).parents[2] / "examples/scheduler/packing.yaml"
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster("profiles", tmp_path_factory.mktemp("profiles"))
-    made.wherry("up", "--fidelity", "sim", "--nodes", "3", "--scheduler-config", str(EXAMPLE))
-    try:
+    with running("profiles", tmp_path_factory.mktemp("profiles"), "--fidelity", "sim", "--nodes", "3", "--scheduler-config", str(EXAMPLE)) as made:
         yield made
-    finally:
-        made.wherry("reset")
 
 
 def nodes_of(cluster: Cluster, name: str, scheduler: str) -> set[str]:
@@ -82,5 +78,6 @@ def test_a_scheduler_that_nobody_is_leaves_pods_pending(cluster: Cluster) -> Non
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "nobody", "namespace": "default"},
            "spec": {"schedulerName": "nobody", "containers": [{"name": "main", "image": "busybox:1.36"}]}}
     cluster.apply(pod)
+    assert nodes_of(cluster, "later", ""), "the scheduler had its turn"
     assert not cluster.get("pod", "nobody")["spec"].get("nodeName")
     cluster.kubectl("delete", "pod", "nobody", "--now")

@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster, eventually, running
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
-    made = Cluster("volumes", tmp_path_factory.mktemp("volumes"))
-    try:
-        made.wherry("up")
-        made.wherry("image", "load", str(busybox_archive))
+    with running("volumes", tmp_path_factory.mktemp("volumes"), image=busybox_archive) as made:
         yield made
-    finally:
-        made.wherry("reset")
-        assert not (made.folder / "data").exists(), "reset leaves volumes behind"
+    assert not (made.folder / "data").exists(), "reset leaves volumes behind"
 
 
 def claim(name: str, size: str = "1Gi", **spec: Any) -> dict[str, Any]:

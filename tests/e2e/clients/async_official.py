@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from busybox_pod import pod
 from kubernetes_asyncio import client, config, watch
 from kubernetes_asyncio.stream import WsApiClient
-
-
-def pod(name: str, command: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", command], "stdin": True}],
-        },
-    }
 
 
 async def main() -> None:

@@ -5,20 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+from busybox_pod import pod
 from kubernetes import client, config, dynamic, utils, watch
 from kubernetes.client.rest import ApiException
 from kubernetes.stream import portforward, stream
-
-
-def pod(name: str, command: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", command], "stdin": True}],
-        },
-    }
-
 
 config.load_kube_config()
 core, apps = client.CoreV1Api(), client.AppsV1Api()

@@ -5,18 +5,8 @@ from __future__ import annotations
 import urllib.request
 
 import kr8s
+from busybox_pod import pod
 from kr8s.objects import Deployment, Pod
-
-
-def pod(name: str, command: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", command], "stdin": True}],
-        },
-    }
-
 
 web = Pod(pod("krates", "echo hello; exec httpd -f -p 8080 -h /etc"))
 web.create()

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
+from busybox_pod import pod
 from lightkube import Client
 from lightkube.codecs import from_dict
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Pod
 from lightkube.types import PatchType
-
-
-def pod(name: str, command: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", command], "stdin": True}],
-        },
-    }
-
 
 client = Client(field_manager="lightkube")
 client.apply(ConfigMap(metadata=ObjectMeta(name="light", namespace="default"), data={"a": "b"}))

@@ -5,17 +5,7 @@ from __future__ import annotations
 import time
 
 import pykube
-
-
-def pod(name: str, command: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", command], "stdin": True}],
-        },
-    }
-
+from busybox_pod import pod
 
 api = pykube.HTTPClient(pykube.KubeConfig.from_env())
 pykube.Pod(api, pod("pykube", "echo hello; sleep 600")).create()
