@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from wherry.api import registry, schemas
-from wherry.api.registry import BUILTIN, group_of
+from wherry.api.registry import BUILTIN, OLD_GROUP, group_of
 from wherry.api.resource import Object, Resource, Version
 from wherry.apimachinery.prune import DecodeError, Walk
 from wherry.apimachinery.schema import Schema
@@ -38,7 +38,6 @@ REASONS = {
 COUNTED = {"DaemonSet": "templateGeneration"}
 # Fields that went with the old versions and ask for something that is done in another way now.
 ORDERS = {'unknown field "spec.rollbackTo"': "gone since v1.16: `kubectl rollout undo --to-revision` does its work"}
-OLD_GROUP = "extensions"
 REFERENCES = ("scaleTargetRef",)  # of HorizontalPodAutoscalers: they name a version too
 
 

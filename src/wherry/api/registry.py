@@ -38,6 +38,8 @@ NOT_ACTED_ON = frozenset({
     "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io",
 })
 
+OLD_GROUP = "extensions"  # its kinds are those of other groups now, and the same objects
+
 # etcd names of upstream that are not the plural: a store can be read with the tools that know them.
 STORAGE_NAMES = {
     "nodes": "minions",

@@ -35,6 +35,8 @@ from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 from wherry.client.forward import Forwarder
 
+STORE = "etcd-0"  # by upstream's name among the component statuses
+
 
 @dataclass(slots=True)
 class Options:
@@ -99,7 +101,7 @@ def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens) -> No
     access = reviews.AccessReviews(server.authorizers)
     for plural in ("subjectaccessreviews", "selfsubjectaccessreviews", "localsubjectaccessreviews"):
         server.virtuals["authorization.k8s.io", plural] = access
-    server.components["etcd-0"] = lambda: "" if server.ready else "not open"  # by upstream's name: the store
+    server.components[STORE] = lambda: "" if server.ready else "not open"
     server.virtuals["", "componentstatuses"] = ComponentStatuses(server.components, server.clock)
     server.virtuals["authorization.k8s.io", "selfsubjectrulesreviews"] = reviews.SelfSubjectRules(rbac)
     server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens)
@@ -121,7 +123,7 @@ def _paths(server: APIServer, options: Options) -> None:
     checks: dict[str, plain.Check] = {
         "ping": lambda: "",
         "log": lambda: "",
-        "storage": lambda: "" if server.ready else "not open",
+        "storage": server.components[STORE],
         "informer-sync": lambda: "" if server.ready else "caches are not filled yet",
     }
     for name in ("healthz", "livez", "readyz"):

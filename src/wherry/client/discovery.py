@@ -7,13 +7,12 @@ from typing import Any
 
 import msgspec
 
+from wherry.api.registry import OLD_GROUP
 from wherry.apimachinery.errors import StatusError
 from wherry.client.client import Client
 from wherry.client.paths import ResourceInfo
 
 ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
-OLD_GROUP = "extensions"
 
 
 async def preferred_resources(client: Client) -> list[ResourceInfo]:

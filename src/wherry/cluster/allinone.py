@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from wherry.api.types import core_v1
 from wherry.cluster import schedulerconfig
 from wherry.cluster.components import controller_options
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.controlplane import ControlPlane
-from wherry.cluster.identities import ADMIN, SCHEDULER
+from wherry.cluster.identities import SCHEDULER
 from wherry.cluster.node import start_nodes
 from wherry.cluster.pki import PKI
 from wherry.controller.manager import ControllerManager
@@ -85,7 +84,7 @@ class Cluster:
                 async with asyncio.timeout(60):
                     for wait in waits:
                         await wait
-                if waits and await self._has_pods(plane):
+                if waits and plane.server.cached_list("", "pods"):  # of an earlier run: what is told of them may be long over
                     try:
                         async with asyncio.timeout(CATCH_UP_SECONDS):
                             await manager.settled()
@@ -97,8 +96,3 @@ class Cluster:
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
-
-    @staticmethod
-    async def _has_pods(plane: ControlPlane) -> bool:
-        """Whether this cluster was up before, so that what Deployments tell of their Pods may be long over."""
-        return bool((await plane.client(ADMIN.user, "wherry").list(core_v1.Pod, limit=1)).items)

@@ -185,10 +185,7 @@ async def kubelet(setting: Setting) -> None:
             port = await _serve_kubelet(setting, client, stack, config.bridge_address, own)
             made = real_kubelet(config, runtime, client, clock, port=port)
         made.server.upgrades.update(upgrades(clock))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(made.run())
-            await made.synced.wait()
-            setting.ready()  # whether the node is Ready, its object tells
+        await _serve(setting, made.run(), made.synced.wait())  # whether the node is Ready, its object tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +214,19 @@ def components_of(config: ClusterConfig) -> list[str]:
 
 
 async def _run(setting: Setting, client: Client, running: Awaitable[None], synced: Awaitable[object]) -> None:
-    """`running` for ever; `ready` once `synced` is."""
+    """`_serve` with a client that nobody else uses."""
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_coroutine(running))
-            await synced
-            setting.ready()
+        await _serve(setting, running, synced)
     finally:
         await client.close()
+
+
+async def _serve(setting: Setting, running: Awaitable[None], synced: Awaitable[object]) -> None:
+    """`running` for ever; `ready` once `synced` is."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_coroutine(running))
+        await synced
+        setting.ready()
 
 
 async def _coroutine(running: Awaitable[None]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
-
-import msgspec
 
 from wherry.api.strategy.rules import (
     MAX_INT32,
@@ -31,13 +28,13 @@ from .container import (
     validate_image_of_pod,
     validate_init_containers,
 )
+from .memory import remembered
 from .resources import validate_pod_level, validate_requirements
 from .scheduling import validate_affinity, validate_gates, validate_tolerations, validate_topology_spread
 from .security import validate_host_users, validate_os, validate_pod_security_context
 from .volumes import validate_volumes
 
 Dict = dict[str, Any]
-_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION = ("PreemptLowerPriority", "Never")
@@ -254,13 +251,12 @@ def validate_pod_create(pod: Dict) -> list[Cause]:
 
 
 def validate_template(template: Dict, path: str, errs: Causes) -> None:
-    """ValidatePodTemplateSpec.  Objects are written more often than their templates change: results are remembered."""
-    errs += _template_faults(_encode(template), path)
+    """ValidatePodTemplateSpec."""
+    errs += _template_faults(template, path)
 
 
-@lru_cache(maxsize=256)
-def _template_faults(encoded: bytes, path: str) -> tuple[Cause, ...]:
-    template: Dict = _decode(encoded)
+@remembered
+def _template_faults(template: Dict, path: str) -> Causes:
     errs: Causes = []
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
     if meta.get("labels"):
@@ -271,4 +267,4 @@ def _template_faults(encoded: bytes, path: str) -> tuple[Cause, ...]:
     validate_pod_spec(spec, f"{path}.spec", errs)
     if spec.get("ephemeralContainers"):
         errs.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
-    return tuple(errs)
+    return errs

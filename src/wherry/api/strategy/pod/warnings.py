@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
-import msgspec
-
+from .memory import remembered
 from .validation import each_container
 
 Dict = dict[str, Any]
-_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 NODE_LABELS = {
     "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -47,15 +44,14 @@ def pod_warnings(pod: Dict) -> list[str]:
 
 
 def template_warnings(template: Dict | None, path: str) -> list[str]:
-    """`path` is the template's: "spec.template".  Remembered, as what validation says of a template is."""
-    return list(_template_warnings(_encode(template or {}), path))
+    """`path` is the template's: "spec.template"."""
+    return _template_warnings(template or {}, path)
 
 
-@lru_cache(maxsize=256)
-def _template_warnings(encoded: bytes, path: str) -> tuple[str, ...]:
-    template: Dict = _decode(encoded)
+@remembered
+def _template_warnings(template: Dict, path: str) -> list[str]:
     meta = template.get("metadata") or {}
-    return tuple(_warnings(template.get("spec") or {}, meta.get("annotations"), f"{path}.spec", f"{path}.metadata.annotations"))
+    return _warnings(template.get("spec") or {}, meta.get("annotations"), f"{path}.spec", f"{path}.metadata.annotations")
 
 
 def _warnings(spec: Dict, annotations: dict[str, str] | None, path: str, annotations_path: str) -> list[str]:
