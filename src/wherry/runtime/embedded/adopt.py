@@ -76,6 +76,7 @@ def _settle(record: ContainerRecord, work: Containers) -> ContainerRecord:
     left = work.exit_of(record)
     if left is not None or not (record.conmon.alive() or record.init.alive()):
         return work.finish(record, left[1] if left else max(record.started_at, work.last_sign(record)))
+    work.go_on(record)
     return record
 
 

@@ -12,18 +12,16 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.runtime.embedded import conmon, exits, oci_spec, overlay, records, rootfiles, users
+from wherry.runtime.embedded import conmon, exits, oci_spec, overlay, records, release, rootfiles, users
 from wherry.runtime.embedded.capabilities import available
 from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.config import RuntimeConfig
 from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxRecord
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
 from wherry.runtime.interface import ContainerConfig, Image, Resources, RuntimeFault
-from wherry.runtime.words import last_message
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +118,12 @@ class Containers:
             self._said_oom_score = True
             log.warning("without CAP_SYS_RESOURCE an oom_score_adj of %d cannot be had: %d it is", wanted, self._oom_score_adj)
 
-    def start(self, record: ContainerRecord) -> ContainerRecord:
-        """Start it; the record with its processes.  Raises RuntimeFault in runc's words."""
+    def start(self, record: ContainerRecord, now: float) -> ContainerRecord:
+        """Start it; the record with its processes.  Raises RuntimeFault in runc's words.
+
+        It counts as started just before its program begins: a crash in between is made good by `go_on`, and so a
+        program never begins twice.
+        """
         directory, log = self.directory(record.id), Path(record.log_path) if record.log_path else None
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -140,20 +142,19 @@ class Containers:
             stdin_once=config.stdin_once,
         )
         init, keeper = conmon.create(job, self._cgroups, f"{self._config.cgroup}/conmon", self._runtime_path)
-        record = replace(record, init=init, conmon=keeper)
+        record = replace(record, init=init, conmon=keeper, started_at=now)
         self.save(record)
-        done = subprocess.run(
-            [self._runtime_path, "--root", str(self._config.oci_state), "start", record.id],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
+        try:
+            release.start(self._runtime_path, self._config.oci_state, record.id, init)
+        except RuntimeFault:
             self.kill(record)
-            raise RuntimeFault(f"OCI runtime start failed: {last_message(done.stderr)}", "RunContainerError")
+            raise
         return record
+
+    def go_on(self, record: ContainerRecord) -> None:
+        """Let the program of a started container begin, if a crash came before that.  Its end is no error: conmon tells."""
+        with contextlib.suppress(OSError):
+            release.go_on(self._config.oci_state, record.id, record.init)
 
     def send(self, record: ContainerRecord, number: int) -> None:
         """Signal the container's first process.  One that has ended is no error."""

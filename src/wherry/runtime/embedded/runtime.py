@@ -238,17 +238,16 @@ class EmbeddedRuntime:
             record = self._container(container_id)
             if status.state(record) is not ContainerState.CREATED:
                 raise RuntimeFault(f"container {container_id} is {status.state(record)}", "RunContainerError")
+            now = self._clock.time()
             try:
-                started = await self._make(lambda: self._container_work.start(record))
+                started = await self._make(lambda: self._container_work.start(record, now))
             except (OSError, RuntimeFault) as error:
                 message, now = str(error), self._clock.time()
                 self._containers[container_id] = await self._help(lambda: self._container_work.fail(record, message, now))
                 self._finished[container_id].set()
                 self._events.tell("stopped", container_id, record.sandbox_id)
                 raise RuntimeFault(message, "RunContainerError") from error
-            started = replace(started, started_at=self._clock.time())
             self._containers[container_id] = started
-            await self._help(lambda: self._container_work.save(started))
             self._watch(started)
             self._events.tell("started", container_id, record.sandbox_id)
 
