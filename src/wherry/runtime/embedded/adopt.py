@@ -3,6 +3,7 @@
 import logging
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from wherry.runtime.embedded import linux, records, rtnl
 from wherry.runtime.embedded.config import RuntimeConfig, link_alias, pod_link
@@ -24,6 +25,7 @@ class Found:
 
 def adopt(config: RuntimeConfig, store: ImageStore, network: Network, sandboxes: Sandboxes, containers: Containers) -> Found:
     """Prepare the host, read the records, and bring both together."""
+    _keep_in_memory(config.state)
     for directory in (config.sandboxes, config.containers, config.exits, config.sockets, config.oci_state, config.writable):
         directory.mkdir(parents=True, exist_ok=True)
     config.state.chmod(0o700)
@@ -36,6 +38,17 @@ def adopt(config: RuntimeConfig, store: ImageStore, network: Network, sandboxes:
     found_containers = _containers(config, containers, {record.id for record in found_sandboxes})
     _sweep(config, sandboxes, found_sandboxes, found_containers)
     return Found(found_sandboxes, found_containers)
+
+
+def _keep_in_memory(state: Path) -> None:
+    """Records, bundles and runc's own state are small, many and short-lived: where /run is a disk, a tmpfs holds them.
+
+    (ext4 makes no inode anew for some time after it was deleted, and searches past them: 8 % of what a Pod's start cost.)
+    What an earlier version has on disk stays there until the next `down`.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    if linux.file_system(state) != "tmpfs" and not any(state.iterdir()):
+        linux.mount("wherry", state, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=700,size=20%")
 
 
 def _sandboxes(config: RuntimeConfig, work: Sandboxes) -> list[SandboxRecord]:

@@ -73,3 +73,15 @@ def mounts_under(directory: Path, mountinfo: str | None = None) -> list[Path]:
     text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
     found = [Path(_unescape(line.split(" ", 5)[4])) for line in text.splitlines()]
     return [point for point in reversed(found) if point.is_relative_to(directory)]
+
+
+def file_system(path: Path, mountinfo: str | None = None) -> str:
+    """The kind of file system that `path` is on, as mount(8) names it."""
+    text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
+    found, best = "", -1
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        point = Path(_unescape(left.split(" ", 5)[4]))
+        if path.is_relative_to(point) and len(point.parts) >= best:  # the latest of several on one point hides the others
+            found, best = right.split(" ", 1)[0], len(point.parts)
+    return found
