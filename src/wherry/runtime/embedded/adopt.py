@@ -25,7 +25,7 @@ class Found:
 
 def adopt(config: RuntimeConfig, store: ImageStore, network: Network, sandboxes: Sandboxes, containers: Containers) -> Found:
     """Prepare the host, read the records, and bring both together."""
-    _keep_in_memory(config.state)
+    _own_mount(config.state)
     for directory in (config.sandboxes, config.containers, config.exits, config.sockets, config.oci_state, config.writable):
         directory.mkdir(parents=True, exist_ok=True)
     config.state.chmod(0o700)
@@ -40,15 +40,17 @@ def adopt(config: RuntimeConfig, store: ImageStore, network: Network, sandboxes:
     return Found(found_sandboxes, found_containers)
 
 
-def _keep_in_memory(state: Path) -> None:
-    """Records, bundles and runc's own state are small, many and short-lived: where /run is a disk, a tmpfs holds them.
+def _own_mount(state: Path) -> None:
+    """Keep the state in a tmpfs of its own, below which all mounts of the runtime lie (`mountview`).
 
-    (ext4 makes no inode anew for some time after it was deleted, and searches past them: 8 % of what a Pod's start cost.)
-    What an earlier version has on disk stays there until the next `down`.
+    Records, bundles and runc's own state are small, many and short-lived.  (Where /run is a disk: ext4 makes no inode
+    anew for some time after it was deleted and searches past them, 8 % of what a Pod's start cost.)
+    What an earlier version has there stays where it is until the next `down`.
     """
     state.mkdir(parents=True, exist_ok=True)
-    if linux.file_system(state) != "tmpfs" and not any(state.iterdir()):
-        linux.mount("wherry", state, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=700,size=20%")
+    if state not in linux.mounts_under(state) and not any(state.iterdir()):
+        linux.mount("wherry", state, "tmpfs", linux.MS_NOSUID, "mode=700,size=20%")
+        linux.mount("none", state, flags=linux.MS_PRIVATE)
 
 
 def _sandboxes(config: RuntimeConfig, work: Sandboxes) -> list[SandboxRecord]:

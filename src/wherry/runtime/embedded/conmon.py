@@ -8,6 +8,7 @@ import json
 import os
 import select
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,14 @@ def attach_socket(sockets: Path, container_id: str) -> Path:
     return sockets / container_id[:12] / "attach"
 
 
-def arguments(job: Job, runtime_path: str) -> list[str]:
-    """conmon's command line.  Pure."""
+def arguments(job: Job, runtime: Sequence[str]) -> list[str]:
+    """conmon's command line; `runtime` is how the OCI runtime's begins.  Pure."""
     found = ["conmon", "--cid", job.id, "--cuuid", job.id[:12], "--name", job.name]
-    found += ["--bundle", str(job.bundle), "--runtime", runtime_path]
+    found += ["--bundle", str(job.bundle), "--runtime", runtime[0]]
     found += ["--container-pidfile", str(job.bundle / "pid"), "--conmon-pidfile", str(job.bundle / "conmon.pid")]
     found += ["--exit-dir", str(job.exits), "--socket-dir-path", str(job.sockets), "--no-sync-log"]
     found += ["--log-path", f"k8s-file:{job.log}" if job.log else "null"]
-    found += ["--runtime-arg=--root", f"--runtime-arg={job.oci_state}"]
+    found += [f"--runtime-arg={each}" for each in (*runtime[1:], "--root", job.oci_state)]
     if job.terminal:
         found.append("--terminal")
     if job.stdin:
@@ -64,7 +65,7 @@ def arguments(job: Job, runtime_path: str) -> list[str]:
     return found
 
 
-def create(job: Job, cgroups: Cgroups, cgroup: str, runtime_path: str) -> tuple[ProcessId, ProcessId]:
+def create(job: Job, cgroups: Cgroups, cgroup: str, runtime: Sequence[str]) -> tuple[ProcessId, ProcessId]:
     """Start conmon and have it create the container, whose (init, conmon) this returns.
 
     Raises RuntimeFault in runc's words when the container cannot be made.
@@ -75,7 +76,7 @@ def create(job: Job, cgroups: Cgroups, cgroup: str, runtime_path: str) -> tuple[
     try:
         with open(errors, "wb") as stderr:  # a file: conmon keeps what it is given
             process = subprocess.Popen(
-                arguments(job, runtime_path),
+                arguments(job, runtime),
                 pass_fds=(tell, go),
                 env={"PATH": os.environ.get("PATH", os.defpath), "_OCI_SYNCPIPE": str(tell), "_OCI_STARTPIPE": str(go)},
                 stdin=subprocess.DEVNULL,

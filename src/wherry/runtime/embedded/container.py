@@ -15,7 +15,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.runtime.embedded import conmon, exits, oci_spec, overlay, records, release, rootfiles, users
+from wherry.runtime.embedded import conmon, exits, mountview, oci_spec, overlay, records, release, rootfiles, users
 from wherry.runtime.embedded.capabilities import available
 from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.config import RuntimeConfig
@@ -118,7 +118,7 @@ class Containers:
             self._said_oom_score = True
             log.warning("without CAP_SYS_RESOURCE an oom_score_adj of %d cannot be had: %d it is", wanted, self._oom_score_adj)
 
-    def start(self, record: ContainerRecord, now: float) -> ContainerRecord:
+    def start(self, record: ContainerRecord, sandbox: SandboxRecord, now: float) -> ContainerRecord:
         """Start it; the record with its processes.  Raises RuntimeFault in runc's words.
 
         It counts as started just before its program begins: a crash in between is made good by `go_on`, and so a
@@ -141,7 +141,8 @@ class Containers:
             stdin=config.stdin,
             stdin_once=config.stdin_once,
         )
-        init, keeper = conmon.create(job, self._cgroups, f"{self._config.cgroup}/conmon", self._runtime_path)
+        with self._mount_view(record, sandbox) as enter:
+            init, keeper = conmon.create(job, self._cgroups, f"{self._config.cgroup}/conmon", [*enter, self._runtime_path])
         record = replace(record, init=init, conmon=keeper, started_at=now)
         self.save(record)
         try:
@@ -150,6 +151,13 @@ class Containers:
             self.kill(record)
             raise
         return record
+
+    def _mount_view(self, record: ContainerRecord, sandbox: SandboxRecord) -> contextlib.AbstractContextManager[list[str]]:
+        """Where the OCI runtime shall make it: how its command line begins."""
+        if not mountview.possible(self._config.state, record.config.mounts):
+            return contextlib.nullcontext([])
+        needed = [self.directory(record.id) / "rootfs", *self._sandboxes.mount_points(sandbox)]
+        return mountview.without_others(self._config.state, needed)
 
     def go_on(self, record: ContainerRecord) -> None:
         """Let the program of a started container begin, if a crash came before that.  Its end is no error: conmon tells."""

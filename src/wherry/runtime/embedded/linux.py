@@ -19,8 +19,13 @@ MS_NOEXEC = 0x8
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 _PR_SET_CHILD_SUBREAPER = 36
+
+# The same on every architecture, as all system calls since 5.1 are.
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT = 428, 429
+_AT_FDCWD, _AT_RECURSIVE, _OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = -100, 0x8000, 1, 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
@@ -64,6 +69,20 @@ def unmount(target: Path) -> None:
         _check(-1, f"unmount {target}")
 
 
+def clone_mount(path: Path, *, recursive: bool = False) -> int:
+    """A descriptor on a copy of the mount at `path` that is mounted nowhere yet, with those below it if `recursive`."""
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
+    found = int(_libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, ctypes.c_char_p(os.fsencode(path)), ctypes.c_uint(flags)))
+    _check(min(found, 0), f"open_tree {path}")
+    return found
+
+
+def attach_mount(descriptor: int, target: Path) -> None:
+    """Mount what `clone_mount` gave."""
+    to, flags = ctypes.c_char_p(os.fsencode(target)), ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH)
+    _check(int(_libc.syscall(_SYS_MOVE_MOUNT, descriptor, ctypes.c_char_p(b""), _AT_FDCWD, to, flags)), f"move_mount {target}")
+
+
 def _unescape(field: str) -> str:
     return field.encode().decode("unicode_escape") if "\\" in field else field
 
@@ -73,15 +92,3 @@ def mounts_under(directory: Path, mountinfo: str | None = None) -> list[Path]:
     text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
     found = [Path(_unescape(line.split(" ", 5)[4])) for line in text.splitlines()]
     return [point for point in reversed(found) if point.is_relative_to(directory)]
-
-
-def file_system(path: Path, mountinfo: str | None = None) -> str:
-    """The kind of file system that `path` is on, as mount(8) names it."""
-    text = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
-    found, best = "", -1
-    for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        point = Path(_unescape(left.split(" ", 5)[4]))
-        if path.is_relative_to(point) and len(point.parts) >= best:  # the latest of several on one point hides the others
-            found, best = right.split(" ", 1)[0], len(point.parts)
-    return found

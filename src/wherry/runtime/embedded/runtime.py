@@ -238,9 +238,9 @@ class EmbeddedRuntime:
             record = self._container(container_id)
             if status.state(record) is not ContainerState.CREATED:
                 raise RuntimeFault(f"container {container_id} is {status.state(record)}", "RunContainerError")
-            now = self._clock.time()
+            sandbox, now = self._sandbox(record.sandbox_id), self._clock.time()
             try:
-                started = await self._make(lambda: self._container_work.start(record, now))
+                started = await self._make(lambda: self._container_work.start(record, sandbox, now))
             except (OSError, RuntimeFault) as error:
                 message, now = str(error), self._clock.time()
                 self._containers[container_id] = await self._help(lambda: self._container_work.fail(record, message, now))

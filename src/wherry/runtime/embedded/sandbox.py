@@ -154,6 +154,11 @@ class Sandboxes:
             Mount("/dev/shm", shm),
         )
 
+    def mount_points(self, record: SandboxRecord) -> list[Path]:
+        """What is mounted for a sandbox, in its directory."""
+        names = [*own_kinds(record.config), *(["pid"] if record.pause.pid else []), *([] if record.config.host_ipc else ["shm"])]
+        return [self.directory(record.id) / name for name in names]
+
     def intact(self, record: SandboxRecord, mounted: set[Path]) -> bool:
         """Whether what `make` made is still there."""
         directory = self.directory(record.id)

@@ -23,7 +23,7 @@ def job(**fields: object) -> conmon.Job:
 
 
 def test_arguments() -> None:
-    found = conmon.arguments(job(), "/usr/sbin/runc")
+    found = conmon.arguments(job(), ["/usr/sbin/runc"])
     assert found[:3] == ["conmon", "--cid", "c" * 64]
     assert "k8s-file:/log" in found
     assert "--runtime-arg=/o" in found
@@ -40,12 +40,12 @@ def test_arguments() -> None:
     ],
 )
 def test_flags(fields: dict[str, bool], flags: set[str]) -> None:
-    found = set(conmon.arguments(job(**fields), "runc"))
+    found = set(conmon.arguments(job(**fields), ["runc"]))
     assert found & {"--terminal", "--stdin", "--leave-stdin-open"} == flags
 
 
 def test_no_log() -> None:
-    found = conmon.arguments(job(log=None), "runc")
+    found = conmon.arguments(job(log=None), ["runc"])
     assert found[found.index("--log-path") + 1] == "null"
 
 

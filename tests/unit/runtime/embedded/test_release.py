@@ -1,0 +1,94 @@
+"""A created container's process is let go on: a stand-in waits at a fifo as runc's init does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from wherry.runtime.embedded import release
+from wherry.runtime.embedded.records import ProcessId
+from wherry.runtime.interface import RuntimeFault
+
+# Holds the fifo by name alone, says so, opens it for writing (waiting for a reader), lets go of it and becomes a program.
+INIT = """
+import os, sys
+held = os.open(sys.argv[1], os.O_PATH)
+print("here", flush=True)
+fifo = os.open(f"/proc/self/fd/{held}", os.O_WRONLY)
+os.write(fifo, b"0")
+os.close(held)
+os.execvp("sleep", ["sleep", "100"])
+"""
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    (tmp_path / "c").mkdir()
+    path = tmp_path / "c" / release.FIFO
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., ProcessId]]:
+    children = []
+
+    def run(*command: str) -> ProcessId:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        children.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        return ProcessId.of(child.pid)
+
+    yield run
+    for child in children:
+        child.kill()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+
+
+def program(process: ProcessId) -> str:
+    return Path(f"/proc/{process.pid}/comm").read_text().strip()
+
+
+@pytest.mark.parametrize("how", ["start", "go_on"])
+def test_what_waits_goes_on(fifo: Path, begin: Callable[..., ProcessId], how: str) -> None:
+    init = begin(sys.executable, "-c", INIT, str(fifo))
+    if how == "start":
+        release.start("/bin/false", fifo.parent.parent, "c", init)
+    else:
+        release.go_on(fifo.parent.parent, "c", init)
+    assert program(init) == "sleep"  # at once: the fifo's other end closed with the program's beginning
+    assert not fifo.exists()
+
+
+def test_what_has_begun_is_not_waited_for(fifo: Path, begin: Callable[..., ProcessId]) -> None:
+    init = begin("sh", "-c", "echo here; exec sleep 100")
+    release.go_on(fifo.parent.parent, "c", init)
+    assert not fifo.exists()
+
+
+def test_what_has_ended_cannot_start(fifo: Path, begin: Callable[..., ProcessId]) -> None:
+    init = begin(sys.executable, "-c", INIT, str(fifo))
+    os.kill(init.pid, 9)
+    with pytest.raises(RuntimeFault, match=r"^OCI runtime start failed: cannot start a container that has stopped$"):
+        release.start("/bin/true", fifo.parent.parent, "c", init)
+    release.go_on(fifo.parent.parent, "c", init)  # its end is told by others
+
+
+def test_one_that_ends_while_it_is_waited_for(fifo: Path, begin: Callable[..., ProcessId]) -> None:
+    init = begin("sh", "-c", "echo here; exec sleep 0.05")
+    with pytest.raises(RuntimeFault, match="has stopped"):
+        release.start("/bin/true", fifo.parent.parent, "c", init)
+
+
+def test_a_runtime_without_a_fifo_is_asked(tmp_path: Path) -> None:
+    release.start("/bin/true", tmp_path, "c", ProcessId())
+    with pytest.raises(RuntimeFault, match="OCI runtime start failed: exit status 1"):
+        release.start("/bin/false", tmp_path, "c", ProcessId())
