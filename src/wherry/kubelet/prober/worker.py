@@ -91,7 +91,8 @@ class Worker:
         if view.pod.metadata.deletion_timestamp and self.kind in ("Liveness", "Startup"):
             self._results.set(self._container_id, self._uid, Result.SUCCESS)
             return False
-        if self._clock.monotonic() < self._first_due(running):
+        first = self._first_due(running)  # before the clock is read again: a real clock moves between two looks
+        if self._clock.monotonic() < first:
             return True
         # The startup probe goes first, alone, and ends with its first success.
         if bool(status.get("started")) == (self.kind == "Startup"):
