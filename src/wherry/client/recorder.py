@@ -1,7 +1,7 @@
 """Events of components: correlated as upstream's `EventCorrelator` does; those of one object are written in order.
 
-Three steps, all of them pure in `Correlator`: a spam filter (a token bucket for each source and
-object), aggregation (more than ten of a kind that differ in their message become one, "(combined
+Three steps, all of them pure in `Correlator`: a spam filter (a token bucket for each source, object
+and type), aggregation (more than ten of a kind that differ in their message become one, "(combined
 from similar events)"), and counting (one that was seen before becomes a patch of its count).
 """
 
@@ -122,7 +122,7 @@ class Correlator:
             self._seen.pop((about, noted.type, noted.reason, text), None)
 
     def _is_spam(self, noted: _Noted) -> bool:
-        about = _about(noted.involved)[:-1]
+        about = (*_about(noted.involved)[:-1], noted.type)  # warnings in plenty do not silence what is normal
         bucket = self._buckets.get(about) or _Bucket(SPAM_BURST, noted.at)
         tokens = min(SPAM_BURST, bucket.tokens + max(0.0, noted.at - bucket.at) * SPAM_QPS)
         allowed = tokens >= 1

@@ -39,6 +39,14 @@ def test_one_object_cannot_flood():
     assert [each is None for each in told] == [False] * SPAM_BURST + [True] * 5
 
 
+def test_a_flood_of_warnings_leaves_room_for_what_is_normal():
+    """In the recording, `http-probe` has 25 warnings and 20 normal events."""
+    correlator = Correlator("kubelet")
+    warnings = [correlator.correlate(_Noted(REF, "Warning", "Unhealthy", "x", 1000.0)) for _ in range(SPAM_BURST + 1)]
+    assert warnings[-1] is None
+    assert correlator.correlate(noted("Container started")) is not None
+
+
 def test_similar_events_are_combined_as_upstream_recorded_it(shared):
     recorded = [
         event["object"] for event in json.loads((shared / "upstream/life/events.json").read_text())

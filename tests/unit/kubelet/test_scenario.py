@@ -31,7 +31,6 @@ DIFFERENCES = {
     ("jttl-rgrrf", "ContainersReady"): "as above",
     ("jttl-rgrrf", "phase"): "as above",
     ("web-bc89d4b8f-tdvxm", "container c"): "ours tells ImagePullBackOff after a second; upstream's next look came too late",
-    ("http-probe", "events"): "25 events an object are the limit (spam filter), and upstream's came in another order",
 }
 
 Told = dict[str, list[dict[str, Any]]]  # Pod name -> its objects, in order
