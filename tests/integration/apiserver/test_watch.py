@@ -112,6 +112,20 @@ async def test_pods_of_a_node(api: API) -> None:
         assert await watcher.seen(1) == [("ADDED", "q")]
 
 
+async def test_a_pod_that_goes_at_once_is_marked_first(api: API) -> None:
+    """As upstream's does: a watcher sees that no grace was left, and the last version tells it, too."""
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    async with watching(api, path="/api/v1/namespaces/n/pods") as watcher:
+        await api.call("POST", "/api/v1/namespaces/n/pods", {"metadata": {"name": "p"}, "spec": spec})
+        await api.call("DELETE", "/api/v1/namespaces/n/pods/p")
+        _, marked, gone = await watcher.events(3)
+    assert [marked["type"], gone["type"]] == ["MODIFIED", "DELETED"]
+    for each in (marked, gone):
+        meta = each["object"]["metadata"]
+        assert (meta["deletionGracePeriodSeconds"], meta["generation"]) == (0, 2)
+        assert meta["deletionTimestamp"]
+
+
 async def test_only_the_first_table_has_columns(api: API) -> None:
     async with watching(api, accept="application/json;as=Table;v=v1;g=meta.k8s.io") as watcher:
         await make(api, "c")

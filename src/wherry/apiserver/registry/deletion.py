@@ -113,12 +113,14 @@ def _again(obj: Object, grace: int, options: DeleteOptions, changed: bool, now: 
     """A second DELETE may shorten the grace period, never lengthen it."""
     meta = obj["metadata"]
     left = meta.get("deletionGracePeriodSeconds", 0)
+    shortened = options.grace_period_seconds is not None and grace < left
+    if shortened:
+        meta["deletionTimestamp"] = rfc3339(now + grace)
+        meta["deletionGracePeriodSeconds"] = grace
     if grace == 0 and not meta.get("finalizers") and not _namespace_has_finalizers(obj):
         meta["deletionGracePeriodSeconds"] = 0
         return Step.REMOVE
-    if options.grace_period_seconds is not None and grace < left:
-        meta["deletionTimestamp"] = rfc3339(now + grace)
-        meta["deletionGracePeriodSeconds"] = grace
+    if shortened:
         return Step.MARK
     return Step.MARK if changed else Step.NOTHING
 

@@ -332,9 +332,13 @@ class Store:
             return Written(obj, value, written.revision)
         if call.dry_run:
             return Written(obj, self._encode(obj), entry.revision, deleted=True, dry=True)
-        gone = await self._put(self.storage.delete(entry.key, entry.revision))
+        value, revision = self._encode(obj), entry.revision
+        if self.resource.strategy.graceful and value != entry.value:
+            # Upstream marks what it can take away at once, too: watchers see the Pod go, with no grace left.
+            revision = (await self._put(self.storage.update(entry.key, value, revision, self.resource.ttl))).revision
+        gone = await self._put(self.storage.delete(entry.key, revision))
         self._deleted(obj)
-        return Written(obj, self._encode(obj), gone.revision, deleted=True)
+        return Written(obj, value, gone.revision, deleted=True)
 
     # -- shared ----------------------------------------------------------------------------------
 
