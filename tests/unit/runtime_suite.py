@@ -86,6 +86,7 @@ class RuntimeSuite:
         assert running.state == ContainerState.RUNNING
         assert running.started_at >= running.created_at > 0
         assert running.image_id.startswith("sha256:")
+        assert running.image.endswith("busybox:1.36")
         await runtime.stop_container(container_id, 10)
         ended = await runtime.container_status(container_id)
         assert ended.state == ContainerState.EXITED

@@ -168,7 +168,8 @@ class ContainerStatus:
     exit_code: int = 0
     reason: str = ""  # "Completed", "Error", "OOMKilled", "ContainerCannotRun", "StartError"
     message: str = ""
-    image_ref: str = ""  # the digest reference
+    image: str = ""  # the image's name, as the store has it
+    image_ref: str = ""  # the digest reference; its id when it came from no registry
     image_id: str = ""
     pid: int = 0
     log_path: str = ""  # absolute

@@ -155,8 +155,8 @@ def _seen(runs: list[ContainerStatus], container: Container, inputs: StatusInput
         "lastState": {},
         "ready": False,
         "restartCount": newest.config.attempt,
-        "image": newest.image_ref or container.image,
-        "imageID": newest.image_id,
+        "image": newest.image or container.image,
+        "imageID": newest.image_ref,
         "containerID": f"{inputs.runtime_name}://{newest.id}",
         "started": False,
     }

@@ -74,6 +74,7 @@ class ContainerRecord:
     log_path: str
     cgroup: str
     stop_signal: int
+    image_name: str = ""
     complete: bool = False
     started_at: float = 0.0
     finished_at: float = 0.0

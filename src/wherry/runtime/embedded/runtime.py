@@ -217,6 +217,7 @@ class EmbeddedRuntime:
             config=config,
             image_id=image.id,
             image_ref=image.repo_digests[0] if image.repo_digests else image.id,
+            image_name=next(iter((*image.repo_tags, *image.repo_digests)), image.id),
             created_at=self._clock.time(),
             log_path=str(Path(sandbox.config.log_directory) / config.log_path) if config.log_path else "",
             cgroup=f"{sandbox.cgroup}/{container_id}",

@@ -22,6 +22,7 @@ def of_container(record: ContainerRecord) -> ContainerStatus:
         exit_code=record.exit_code,
         reason=record.reason,
         message=record.message,
+        image=record.image_name,
         image_ref=record.image_ref,
         image_id=record.image_id,
         pid=record.init.pid,

@@ -146,10 +146,10 @@ class FakeRuntime:
             raise NotFound(f'image "{config.image}" not found')
         container_id = self._new_id()
         log = str(Path(sandbox.config.log_directory) / config.log_path) if config.log_path else ""
-        tag = image.repo_tags[0] if image.repo_tags else image.repo_digests[0]
+        name = next(iter((*image.repo_tags, *image.repo_digests)), image.id)
         status = ContainerStatus(
             container_id, sandbox_id, config, ContainerState.CREATED, self._clock.time(),
-            image_ref=tag, image_id=image.id, log_path=log,
+            image=name, image_ref=next(iter(image.repo_digests), image.id), image_id=image.id, log_path=log,
         )
         self._containers[container_id] = _Container(status, self._rule(sandbox.config, config))
         self._members.setdefault(sandbox_id, set()).add(container_id)
