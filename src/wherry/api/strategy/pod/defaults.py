@@ -316,6 +316,20 @@ def default_pod(pod: Dict) -> None:
         spec["enableServiceLinks"] = True
     if spec.get("hostNetwork"):
         _host_ports(spec)
-    status = pod.get("status")
-    if status and status.get("podIP") and not status.get("podIPs"):
+    if status := pod.get("status"):
+        default_pod_status(status)
+
+
+def default_pod_status(status: Dict) -> None:
+    """Addresses in both forms, and the times that upstream's types always show, known or not."""
+    if status.get("podIP") and not status.get("podIPs"):
         status["podIPs"] = [{"ip": status["podIP"]}]
+    for condition in status.get("conditions") or ():
+        condition.setdefault("lastProbeTime", None)
+        condition.setdefault("lastTransitionTime", None)
+    for kind in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for each in status.get(kind) or ():
+            for name in ("state", "lastState"):
+                if ended := (each.get(name) or {}).get("terminated"):
+                    ended.setdefault("startedAt", None)
+                    ended.setdefault("finishedAt", None)
