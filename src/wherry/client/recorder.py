@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from wherry.api.types import core_v1, meta_v1
 from wherry.apimachinery.errors import StatusError
@@ -31,7 +31,7 @@ COMBINED = "(combined from similar events): "
 
 
 @dataclass(frozen=True, slots=True)
-class _Noted:
+class Noted:
     """What was said about an object."""
 
     involved: core_v1.ObjectReference
@@ -39,6 +39,8 @@ class _Noted:
     reason: str
     message: str
     at: float  # wall time
+    action: str = ""  # what was done or tried; only the new kind of events tells it
+    related: core_v1.ObjectReference | None = None
 
 
 class _Lru(OrderedDict[Any, Any]):
@@ -85,6 +87,19 @@ class _Stamps:
 _stamps = _Stamps()
 
 
+def next_stamp(at: float) -> int:
+    """What makes an event's name one of a kind."""
+    return _stamps.next(at)
+
+
+class Correlates(Protocol):
+    """Decides what becomes of an event: what to write of it, and whether anew or as a patch."""
+
+    def correlate(self, noted: Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None: ...
+
+    def forget(self, noted: Noted) -> None: ...
+
+
 @dataclass(slots=True)
 class Correlator:
     """Decides what becomes of an event: `(event, patch)`, of which one is None, or None when it is spam."""
@@ -95,7 +110,7 @@ class Correlator:
     _similar: _Lru = field(default_factory=_Lru)
     _seen: _Lru = field(default_factory=_Lru)
 
-    def correlate(self, noted: _Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None:
+    def correlate(self, noted: Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None:
         """The event (its name tells which), and the patch when it exists already."""
         message, combined = self._aggregate(noted)
         about = _about(noted.involved)
@@ -104,7 +119,7 @@ class Correlator:
         seen = self._seen.get(key)
         now = rfc3339(noted.at)
         if seen is None:
-            seen = _Seen(f"{noted.involved.name}.{_stamps.next(noted.at):x}", 1, now)
+            seen = _Seen(f"{noted.involved.name}.{next_stamp(noted.at):x}", 1, now)
         else:
             seen = _Seen(seen.name, seen.count + 1, seen.first)
         self._seen.keep(key, seen)
@@ -115,13 +130,13 @@ class Correlator:
             return event, None
         return event, {"count": seen.count, "lastTimestamp": now, "message": message}
 
-    def forget(self, noted: _Noted) -> None:
+    def forget(self, noted: Noted) -> None:
         """The event expired on the server: the next of its kind is a new one."""
         about = _about(noted.involved)
         for text in (noted.message, COMBINED):
             self._seen.pop((about, noted.type, noted.reason, text), None)
 
-    def _is_spam(self, noted: _Noted) -> bool:
+    def _is_spam(self, noted: Noted) -> bool:
         about = (*_about(noted.involved)[:-1], noted.type)  # warnings in plenty do not silence what is normal
         bucket = self._buckets.get(about) or _Bucket(SPAM_BURST, noted.at)
         tokens = min(SPAM_BURST, bucket.tokens + max(0.0, noted.at - bucket.at) * SPAM_QPS)
@@ -129,7 +144,7 @@ class Correlator:
         self._buckets.keep(about, _Bucket(tokens - allowed, noted.at))
         return not allowed
 
-    def _aggregate(self, noted: _Noted) -> tuple[str, bool]:
+    def _aggregate(self, noted: Noted) -> tuple[str, bool]:
         key = (_about(noted.involved), noted.type, noted.reason)
         similar = self._similar.get(key)
         if similar is None or noted.at - similar.at > SIMILAR_SECONDS:
@@ -142,7 +157,7 @@ class Correlator:
         similar.messages.pop()  # keeps the set as small as upstream's, and just at its limit
         return COMBINED + noted.message, True
 
-    def _event(self, noted: _Noted, seen: _Seen, message: str, now: str, combined: bool) -> core_v1.Event:
+    def _event(self, noted: Noted, seen: _Seen, message: str, now: str, combined: bool) -> core_v1.Event:
         return core_v1.Event(
             metadata=meta_v1.ObjectMeta(name=seen.name, namespace=noted.involved.namespace or "default"),
             involved_object=noted.involved, type=noted.type, reason=noted.reason, message=message, count=seen.count,
@@ -171,21 +186,24 @@ def reference(obj: Any, field_path: str = "") -> core_v1.ObjectReference:
 class EventRecorder:
     """`event` never waits; `run` is the owner's task that writes.  When too many wait, new ones are dropped."""
 
-    def __init__(self, client: Client, clock: Clock, component: str, host: str = "") -> None:
+    def __init__(self, client: Client, clock: Clock, component: str, host: str = "", *, correlator: Correlates | None = None) -> None:
         self._client, self._clock = client, clock
-        self._correlator = Correlator(component, host)
-        self._queue: asyncio.Queue[_Noted] = asyncio.Queue()
-        self._lanes: dict[tuple[str, ...], deque[_Noted]] = {}  # what waits, for each object that is being written of
+        self._correlator = correlator or Correlator(component, host)
+        self._queue: asyncio.Queue[Noted] = asyncio.Queue()
+        self._lanes: dict[tuple[str, ...], deque[Noted]] = {}  # what waits, for each object that is being written of
         self._pending = 0  # in the queue, in a lane, or being written
 
-    def event(self, obj: Any, type_: str, reason: str, message: str, field_path: str = "") -> None:
+    def event(
+        self, obj: Any, type_: str, reason: str, message: str, field_path: str = "", *, action: str = "", related: Any = None,
+    ) -> None:
         """Say something about `obj` (a typed object, or an ObjectReference)."""
         involved = reference(obj, field_path)
         if self._pending >= QUEUE:
             log.warning("too many events wait; dropped %s of %s: %s", reason, involved.name, message)
             return
         self._pending += 1
-        self._queue.put_nowait(_Noted(involved, type_, reason, message[:1024], self._clock.time()))
+        other = reference(related) if related is not None else None
+        self._queue.put_nowait(Noted(involved, type_, reason, message[:1024], self._clock.time(), action, other))
 
     def normal(self, obj: Any, reason: str, message: str) -> None:
         self.event(obj, NORMAL, reason, message)
@@ -212,7 +230,7 @@ class EventRecorder:
                 lane = self._lanes[about] = deque([noted])
                 group.create_task(self._drain(about, lane, writers), name=f"events of {noted.involved.name}")
 
-    async def _drain(self, about: tuple[str, ...], lane: deque[_Noted], writers: asyncio.Semaphore) -> None:
+    async def _drain(self, about: tuple[str, ...], lane: deque[Noted], writers: asyncio.Semaphore) -> None:
         """Write what waits in a lane, then leave."""
         try:
             while lane:
@@ -226,11 +244,16 @@ class EventRecorder:
             del self._lanes[about]
             writers.release()
 
-    async def _write(self, noted: _Noted) -> None:
+    async def _write(self, noted: Noted) -> None:
         correlated = self._correlator.correlate(noted)
         if correlated is None:
             return
-        event, patch = correlated
+        if not await self._put(*correlated):  # it expired on the server
+            self._correlator.forget(noted)
+            await self._write(noted)
+
+    async def _put(self, event: core_v1.Event, patch: dict[str, Any] | None) -> bool:
+        """Write it, or give it up.  False when what is to be patched is not there any more."""
         for _ in range(ATTEMPTS):
             try:
                 if patch is None:
@@ -239,15 +262,14 @@ class EventRecorder:
                     await self._client.patch(
                         core_v1.Event, event.metadata.name, patch, event.metadata.namespace, patch_type="strategic",
                     )
-                return
+                return True
             except StatusError as error:
                 if patch is not None and error.code == 404:
-                    self._correlator.forget(noted)
-                    await self._write(noted)
-                    return
+                    return False
                 # A namespace that is going away takes no events; nothing else that a server refuses gets better.
-                log.debug("event %s of %s refused: %s", noted.reason, noted.involved.name, error.message)
-                return
+                log.debug("event %s of %s refused: %s", event.reason, event.involved_object.name, error.message)
+                return True
             except OSError as error:
-                log.debug("event %s of %s not written yet: %s", noted.reason, noted.involved.name, error)
+                log.debug("event %s of %s not written yet: %s", event.reason, event.involved_object.name, error)
                 await self._clock.sleep(RETRY_SECONDS)
+        return True

@@ -10,7 +10,7 @@ from wherry.api.pod import get_condition
 from wherry.api.types import core_v1, policy_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import Client
-from wherry.client.recorder import EventRecorder
+from wherry.client.recorder import NORMAL, EventRecorder
 from wherry.client.store import Store
 from wherry.scheduler import preemption
 from wherry.scheduler.nominator import Nominator
@@ -88,7 +88,8 @@ class Preemptor:
                 return
             raise
         log.info("%s/%s preempts %s/%s on %s", pod.metadata.namespace, pod.metadata.name, meta.namespace, meta.name, node)
-        self._recorder.normal(victim, "Preempted", f"Preempted by pod {pod.metadata.uid} on node {node}")
+        message = f"Preempted by pod {pod.metadata.uid} on node {node}"
+        self._recorder.event(victim, NORMAL, "Preempted", message, action="Preempting", related=pod)
 
     async def _patch(self, pod: core_v1.Pod, status: dict[str, object]) -> None:
         body = {"metadata": {"uid": pod.metadata.uid}, "status": status}

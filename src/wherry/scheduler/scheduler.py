@@ -18,7 +18,8 @@ from wherry.api.types import core_v1, meta_v1, policy_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
-from wherry.client.recorder import EventRecorder
+from wherry.client.recorder import NORMAL, WARNING
+from wherry.client.seriesrecorder import SeriesRecorder
 from wherry.client.store import Store
 from wherry.scheduler.config import SchedulerConfig
 from wherry.scheduler.eventhandlers import assigned_pod_actions, node_actions
@@ -50,7 +51,7 @@ class Scheduler:
         self._rng = rng or random.Random()
         self.informers = SharedInformerFactory(client, clock)
         self.profiles = {spec.scheduler_name: make_profile(self, spec) for spec in config.profiles}
-        self.recorders = {name: EventRecorder(client, clock, name) for name in self.profiles}
+        self.recorders = {name: SeriesRecorder(client, clock, name) for name in self.profiles}
         self.snapshot, self.nominator = Snapshot(), Nominator()
         hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
         self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff)
@@ -224,7 +225,8 @@ class Scheduler:
             )
             await self.client.create(binding, subresource="binding", name=meta.name)
             recorder = self.recorders[profile.scheduler_name]
-            recorder.normal(assumed, "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {node}")
+            message = f"Successfully assigned {meta.namespace}/{meta.name} to {node}"
+            recorder.event(assumed, NORMAL, "Scheduled", message, action="Binding")
         except (StatusError, OSError) as error:
             self._take_back(entry, assumed, profile, state)
             if isinstance(error, StatusError) and is_not_found(error):
@@ -272,7 +274,7 @@ class Scheduler:
         message = decision.message
         if outcome.message:
             message = f"{message} no new claims to deallocate, preemption: {outcome.message}"
-        self.recorders[pod.spec.scheduler_name].warning(pod, "FailedScheduling", message)
+        self.recorders[pod.spec.scheduler_name].event(pod, WARNING, "FailedScheduling", message, action="Scheduling")
         try:
             status = self._status(pod, message, outcome)
             if status:

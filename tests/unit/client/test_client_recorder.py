@@ -6,14 +6,14 @@ import asyncio
 import json
 
 from wherry.api.types import core_v1
-from wherry.client.recorder import COMBINED, QUEUE, RETRY_SECONDS, SPAM_BURST, WRITERS, Correlator, EventRecorder, _Noted
+from wherry.client.recorder import COMBINED, QUEUE, RETRY_SECONDS, SPAM_BURST, WRITERS, Correlator, EventRecorder, Noted
 from wherry.util.clock import FakeClock
 
 REF = core_v1.ObjectReference(kind="Deployment", namespace="life", name="web", uid="u", api_version="apps/v1")
 
 
-def noted(message: str, at: float = 1000.0) -> _Noted:
-    return _Noted(REF, "Normal", "ScalingReplicaSet", message, at)
+def noted(message: str, at: float = 1000.0) -> Noted:
+    return Noted(REF, "Normal", "ScalingReplicaSet", message, at)
 
 
 def test_the_same_event_again_is_a_patch_of_its_count():
@@ -42,7 +42,7 @@ def test_one_object_cannot_flood():
 def test_a_flood_of_warnings_leaves_room_for_what_is_normal():
     """In the recording, `http-probe` has 25 warnings and 20 normal events."""
     correlator = Correlator("kubelet")
-    warnings = [correlator.correlate(_Noted(REF, "Warning", "Unhealthy", "x", 1000.0)) for _ in range(SPAM_BURST + 1)]
+    warnings = [correlator.correlate(Noted(REF, "Warning", "Unhealthy", "x", 1000.0)) for _ in range(SPAM_BURST + 1)]
     assert warnings[-1] is None
     assert correlator.correlate(noted("Container started")) is not None
 
