@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 
 # Between a Pod's deletion and its SIGTERM, when a Service sends it requests: so long it may take until no proxy does.
 DRAIN_SECONDS = 0.5
-# After a new failure the Pod is looked at again at once, so that its status says why it waits.
+# When a container begins to wait the Pod is looked at again soon, so that its status says why.  Between the failure of a
+# pull and its back-off it is not: which of the two a status tells changes with each try, as upstream's does.
 TELL_AGAIN = 1.0
 _DEADLINE = ("Failed", "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
@@ -84,7 +85,7 @@ class PodSync:
         except (VolumeError, SandboxError, RuntimeFault) as error:
             log.info("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
             return Outcome(retry_in=self.config.retry_period)
-        if dict(self.kuberuntime.reasons.get(uid, {})) != before:
+        if _began_to_wait(before, self.kuberuntime.reasons.get(uid, {})):
             return Outcome(retry_in=TELL_AGAIN, exact=True)
         return self._next_look(pod, result.retry_in, result.failed)
 
@@ -111,14 +112,20 @@ class PodSync:
             messages=await self._messages(state), terminal=terminal,
         )
         status = generate_status(pod, state, old, inputs)
-        left = self._deadline_in(pod)
-        if not terminal and left is not None and left <= 0 and not is_terminal(status["phase"]):
-            self.events.pod(pod, "Normal", _DEADLINE[1], _DEADLINE[2])
-            self.ended[pod.metadata.uid] = _DEADLINE
+        self._tell_deadline(pod)
         if pod.metadata.uid in self.ended:
             inputs.forced = self.ended[pod.metadata.uid]
             status = generate_status(pod, state, old, inputs)
         return status
+
+    def _tell_deadline(self, pod: core_v1.Pod) -> None:
+        """That its time is over: said again, as upstream's does, at every step of its end."""
+        left, uid = self._deadline_in(pod), pod.metadata.uid
+        if left is None or left > 0 or pod.metadata.deletion_timestamp:
+            return
+        if self.ended.get(uid) == _DEADLINE or not is_terminal(pod.status.phase):
+            self.events.pod(pod, "Normal", _DEADLINE[1], _DEADLINE[2])
+            self.ended.setdefault(uid, _DEADLINE)
 
     async def _messages(self, state: PodState) -> dict[str, str]:
         found = {}
@@ -158,6 +165,8 @@ class PodSync:
                     await wait_until(self.clock, self.clock.monotonic() + DRAIN_SECONDS, grace.changed())
         await self.kuberuntime.killer.kill_all(pod, state, grace)
         await self.kuberuntime.stop_sandboxes(state)
+        if pod is not None:
+            self._tell_deadline(pod)
         self.probes.remove_pod(uid)
         self.ready.pop(uid, None)
 
@@ -184,6 +193,10 @@ class PodSync:
         self.kuberuntime.forget(uid)
         self.statuses.forget(uid)
         self.ended.pop(uid, None)
+
+
+def _began_to_wait(before: dict[str, tuple[str, str]], now: dict[str, tuple[str, str]]) -> bool:
+    return any(why != before.get(name) and (name not in before or why[0] == "CrashLoopBackOff") for name, why in now.items())
 
 
 def has_traffic(pod: core_v1.Pod, status: Json, services: Iterable[core_v1.Service]) -> bool:

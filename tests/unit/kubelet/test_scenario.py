@@ -30,7 +30,6 @@ DIFFERENCES = {
     ("jttl-rgrrf", "Ready"): "as above",
     ("jttl-rgrrf", "ContainersReady"): "as above",
     ("jttl-rgrrf", "phase"): "as above",
-    ("web-bc89d4b8f-tdvxm", "container c"): "ours tells ImagePullBackOff after a second; upstream's next look came too late",
 }
 
 Told = dict[str, list[dict[str, Any]]]  # Pod name -> its objects, in order

@@ -99,7 +99,7 @@ async def test_the_last_run_is_shown_while_the_next_one_waits(logged: Node) -> N
     pytest.param("life/no/c", {}, 404, "pod does not exist", id="no pod"),
     pytest.param("life/p/no", {}, 404, 'container "no" not found in pod "p"', id="no container"),
     pytest.param("life/p/c", {"previous": "true"}, 400, 'previous terminated container "c" in pod "p" not found', id="no previous run"),
-    pytest.param("life/w/c", {}, 400, 'container "c" in pod "w" is waiting to start: trying and failing to pull image', id="no image"),
+    pytest.param("life/w/c", {}, 400, 'container "c" in pod "w" is waiting to start: image can\'t be pulled', id="no image"),
     pytest.param("life/p/c", {"tailLines": "x"}, 422, "invalid tailLines", id="no number"),
     pytest.param("life/p/c", {"sinceTime": "x", "sinceSeconds": 1}, 422, "at most one of", id="two sinces"),
 ])

@@ -11,6 +11,7 @@ from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.endpoints.plan import OVER_CAPACITY, labels_of, subsets
 from wherry.controller.podcontrol import is_namespace_terminating
 from wherry.controller.servicewatch import ServiceWatch, selected
+from wherry.controller.triggertime import LAST_CHANGE, TriggerTimes
 
 
 class EndpointsController(Controller):
@@ -21,6 +22,7 @@ class EndpointsController(Controller):
         self.services = self.informer(core_v1.Service)
         self.pods = self.informer(core_v1.Pod)
         self.endpoints = self.informer(core_v1.Endpoints)
+        self.triggers = TriggerTimes()
         self.enqueue_all(self.services)
         self.enqueue_all(self.endpoints)
         ServiceWatch(self.services, self.pods, self.queue.add)
@@ -29,14 +31,16 @@ class EndpointsController(Controller):
         namespace, name = split_key(key)
         service, current = self.services.store.get_by_key(key), self.endpoints.store.get_by_key(key)
         if service is None:
+            self.triggers.forget(key)
             if current is not None and _is_ours(current):
                 await self._delete(current)
             return None
         if not service.spec.selector or service.spec.type == "ExternalName":
             return None
-        wanted, over = subsets(service, selected(self.pods, service))
-        labels = labels_of(service)
-        annotations = {OVER_CAPACITY: "truncated"} if over else {}
+        pods = selected(self.pods, service)
+        wanted, over = subsets(service, pods)
+        labels, trigger = labels_of(service), self.triggers.newest(service, pods)
+        annotations = {name: text for name, text in ((OVER_CAPACITY, "truncated" if over else ""), (LAST_CHANGE, trigger)) if text}
         if current is None:
             meta = meta_v1.ObjectMeta(name=name, namespace=namespace, labels=labels, annotations=annotations)
             await self._create(core_v1.Endpoints(metadata=meta, subsets=wanted))
@@ -46,7 +50,7 @@ class EndpointsController(Controller):
                 "metadata": {
                     "resourceVersion": old.resource_version,
                     "labels": {each: labels.get(each) for each in {*labels, *old.labels}},
-                    "annotations": {OVER_CAPACITY: "truncated" if over else None},
+                    "annotations": {OVER_CAPACITY: annotations.get(OVER_CAPACITY), LAST_CHANGE: annotations.get(LAST_CHANGE)},
                 },
                 "subsets": wanted,
             }

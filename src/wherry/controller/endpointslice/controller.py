@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from wherry.api.types import core_v1, discovery_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.expectations import Expectations
@@ -12,6 +14,7 @@ from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.endpointslice.plan import MANAGED_BY, MANAGER, SERVICE_NAME, plan
 from wherry.controller.podcontrol import is_namespace_terminating
 from wherry.controller.servicewatch import ServiceWatch, selected
+from wherry.controller.triggertime import LAST_CHANGE, TriggerTimes
 
 
 def by_service(slice_: discovery_v1.EndpointSlice) -> tuple[str, ...]:
@@ -33,6 +36,7 @@ class EndpointSliceController(Controller):
         self.slices = self.informer(discovery_v1.EndpointSlice)
         self.slices.store.add_indexer("service", by_service)
         self.expectations = Expectations(self.clock)
+        self.triggers = TriggerTimes()
         self.enqueue_all(self.services)
         ServiceWatch(self.services, self.pods, self.queue.add)
         self.slices.add_handler(Handler(self._slice_added, self._slice_updated, self._slice_deleted))
@@ -66,6 +70,7 @@ class EndpointSliceController(Controller):
         service = self.services.store.get_by_key(key)
         if service is None:  # the garbage collector deletes its slices
             self.expectations.forget(key)
+            self.triggers.forget(key)
             return None
         if not service.spec.selector or service.metadata.deletion_timestamp is not None:
             return None
@@ -73,13 +78,14 @@ class EndpointSliceController(Controller):
             return None
         slices = [each for each in self.slices.store.by_index("service", key) if each.metadata.deletion_timestamp is None]
         nodes = {name: node for name in self.nodes.store.keys() if (node := self.nodes.store.get(name))}  # noqa: SIM118
-        steps = plan(service, selected(self.pods, service), slices, nodes)
+        pods = selected(self.pods, service)
+        steps, trigger = plan(service, pods, slices, nodes), self.triggers.newest(service, pods)
         self.expectations.expect(key, len(steps.create), {each.metadata.uid for each in steps.delete})
         try:
             for slice_ in steps.create:
-                await self._create(slice_)
+                await self._create(slice_, trigger)
             for slice_ in steps.update:
-                await self._update(slice_)
+                await self._update(slice_, trigger)
             for slice_ in steps.delete:
                 await self._delete(slice_)
         except Exception:
@@ -87,20 +93,25 @@ class EndpointSliceController(Controller):
             raise
         return None
 
-    async def _create(self, slice_: discovery_v1.EndpointSlice) -> None:
+    async def _create(self, slice_: discovery_v1.EndpointSlice, trigger: str) -> None:
+        if trigger:
+            meta = msgspec.structs.replace(slice_.metadata, annotations={**slice_.metadata.annotations, LAST_CHANGE: trigger})
+            slice_ = msgspec.structs.replace(slice_, metadata=meta)
         try:
             await self.client.create(slice_)
         except StatusError as error:
             if not is_namespace_terminating(error):
                 raise
 
-    async def _update(self, slice_: discovery_v1.EndpointSlice) -> None:
+    async def _update(self, slice_: discovery_v1.EndpointSlice, trigger: str) -> None:
         """Only if it still is at the revision that was seen."""
         meta = slice_.metadata
         seen = self.slices.store.get(meta.name, meta.namespace)
         labels = {key: meta.labels.get(key) for key in {*meta.labels, *(seen.metadata.labels if seen else ())}}
         body = {
-            "metadata": {"resourceVersion": meta.resource_version, "labels": labels},
+            "metadata": {
+                "resourceVersion": meta.resource_version, "labels": labels, "annotations": {LAST_CHANGE: trigger or None},
+            },
             "endpoints": slice_.endpoints, "ports": slice_.ports,
         }
         await self.client.patch(discovery_v1.EndpointSlice, meta.name, body, meta.namespace)
