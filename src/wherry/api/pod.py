@@ -149,20 +149,54 @@ def _aggregate(regular: Iterable[Amounts], init: Iterable[tuple[bool, Amounts]])
     return total
 
 
-def effective_requests(pod: Pod, missing: Mapping[str, Quantity] | None = None) -> Amounts:
+def effective_requests(pod: Pod, missing: Mapping[str, Quantity] | None = None, *, held: bool = False) -> Amounts:
     """What the Pod needs of a node, overhead included (upstream's resourcehelper.PodRequests).
 
-    `missing`: what a container counts for that does not ask for the resource.
+    `missing`: what a container counts for that does not ask for the resource.  `held`: what a running Pod was given
+    counts as long as the node has not taken it back, and what it asks for in vain does not (KEP-1287).
     """
     spec = pod.spec
     least = missing or {}
+    statuses = _resized(pod) if held else {}
+
+    def wanted(container: Container) -> Amounts:
+        status = statuses.get(container.name)
+        asked = parsed(container.resources.requests)
+        return {**least, **(_held(pod, asked, status.resources, status.allocated_resources) if status is not None else asked)}
+
     total = _aggregate(
-        ({**least, **parsed(c.resources.requests)} for c in spec.containers),
-        ((is_sidecar(c), {**least, **parsed(c.resources.requests)}) for c in spec.init_containers),
+        (wanted(c) for c in spec.containers),
+        ((True, wanted(c)) if is_sidecar(c) else (False, {**least, **parsed(c.resources.requests)}) for c in spec.init_containers),
     )
     if spec.resources is not None:
-        total |= {name: amount for name, amount in parsed(spec.resources.requests).items() if _pod_level(name)}
+        whole = parsed(spec.resources.requests)
+        if held and pod.status.resources is not None and any(map(_pod_level, whole)):
+            whole = _held(pod, whole, pod.status.resources, pod.status.allocated_resources)
+        total |= {name: amount for name, amount in whole.items() if _pod_level(name)}
     add(total, parsed(spec.overhead))
+    return total
+
+
+def holds(pod: Pod) -> bool:
+    """Whether its status says what it was given: else `held` makes no difference."""
+    status = pod.status
+    return status.resources is not None or any(
+        each.resources is not None for each in (*status.container_statuses, *status.init_container_statuses)
+    )
+
+
+def _resized(pod: Pod) -> dict[str, ContainerStatus]:
+    """The containers whose status tells their resources, by name."""
+    told = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+    return {each.name: each for each in told if each.resources is not None}
+
+
+def _held(pod: Pod, asked: Amounts, given: ResourceRequirements | None, allocated: Mapping[str, str]) -> Amounts:
+    """The most of what is asked for, what it has and what it was promised; an infeasible wish does not count."""
+    pending = get_condition(pod, "PodResizePending")
+    total = {} if pending is not None and pending.reason == "Infeasible" else dict(asked)
+    _raise(total, parsed(given.requests if given is not None else {}))
+    _raise(total, parsed(allocated))
     return total
 
 

@@ -90,7 +90,7 @@ class NodeResourcesFitArgs(_Args):
             "scorer": strategy.scorer(),
             "resources": [(each.name, each.weight) for each in strategy.resources],
             "ignored": Ignored(frozenset(self.ignored_resources), frozenset(self.ignored_resource_groups)),
-            "skip_zero": strategy.type == "RequestedToCapacityRatio",
+            "ratio": strategy.type == "RequestedToCapacityRatio",
         }
 
 

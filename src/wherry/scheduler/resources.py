@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from wherry.api.pod import Amounts as Quantities
-from wherry.api.pod import effective_requests, host_ports
+from wherry.api.pod import effective_requests, holds, host_ports
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 
@@ -35,20 +35,22 @@ def _whole(quantities: Quantities) -> Amounts:
 
 
 def pod_requests(pod: core_v1.Pod) -> Amounts:
-    """What the filters compare; every Pod takes one of `pods`."""
-    total = _plain(pod) or _whole(effective_requests(pod))
+    """What the filters compare; every Pod takes one of `pods`.  A running Pod takes what it holds in the midst of a resize."""
+    total = _plain(pod)
+    if total is None:
+        total = _whole(effective_requests(pod, held=True))
     total[PODS] = 1
     return total
 
 
 def scoring_requests(pod: core_v1.Pod) -> Amounts:
     """What the scores count: as above, with CPU and memory assumed where a container names none."""
-    return _whole(effective_requests(pod, ASSUMED))
+    return _whole(effective_requests(pod, ASSUMED, held=True))
 
 
 def _plain(pod: core_v1.Pod) -> Amounts | None:
     """The sums of a Pod with one container and nothing special, which most are: without exact arithmetic."""
     spec = pod.spec
-    if len(spec.containers) != 1 or spec.init_containers or spec.overhead or spec.resources is not None:
+    if len(spec.containers) != 1 or spec.init_containers or spec.overhead or spec.resources is not None or holds(pod):
         return None
     return amounts(spec.containers[0].resources.requests)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wherry.api.types import core_v1
+from wherry.scheduler.eventhandlers import held_changed
 from wherry.scheduler.framework import D
 from wherry.scheduler.journal import Journal
 from wherry.scheduler.nodeinfo import NodeInfo
@@ -181,4 +182,5 @@ def same_to_others(old: core_v1.Pod, new: core_v1.Pod) -> bool:
         before.labels == after.labels
         and bool(before.deletion_timestamp) == bool(after.deletion_timestamp)
         and old.spec == new.spec
+        and not held_changed(old, new)
     )

@@ -63,6 +63,34 @@ def test_effective_requests(spec: dict[str, Any], cpu: str) -> None:
     assert str(pods.effective_requests(pod(spec))["cpu"]) == cpu
 
 
+def running(asks: str, has: str | None = None, promised: str = "", **status: Any) -> Pod:
+    told = [] if has is None else [{"name": "c", "resources": {"requests": {"cpu": has}}, "allocatedResources": {"cpu": promised or has}}]
+    return pod({"containers": [container({"cpu": asks})]}, containerStatuses=told, **status)
+
+
+INFEASIBLE = [{"type": "PodResizePending", "status": "True", "reason": "Infeasible"}]
+DEFERRED = [{"type": "PodResizePending", "status": "True", "reason": "Deferred"}]
+
+
+@pytest.mark.parametrize(
+    ("made", "cpu"),
+    [
+        (running("1"), "1"),
+        (running("1", has="2"), "2"),
+        (running("3", has="2"), "3"),
+        (running("1", has="1", promised="4"), "4"),
+        (running("3", has="2", conditions=DEFERRED), "3"),
+        (running("3", has="2", conditions=INFEASIBLE), "2"),
+        (pod({"containers": [container({"cpu": "1"})], "resources": {"requests": {"cpu": "1"}}}, resources={"requests": {"cpu": "2"}}), "2"),
+        (pod({"containers": [container({"cpu": "1"})], "initContainers": [container({"cpu": "1"}, restartPolicy="Always") | {"name": "s"}]},
+             initContainerStatuses=[{"name": "s", "resources": {"requests": {"cpu": "2"}}}]), "3"),
+    ],
+    ids=["nothing-told", "shrinks", "grows", "promised", "deferred", "infeasible", "pod-level", "sidecar"],
+)
+def test_what_a_pod_holds_in_the_midst_of_a_resize(made: Pod, cpu: str) -> None:
+    assert str(pods.effective_requests(made, held=True)["cpu"]) == cpu
+
+
 def test_overhead_limits_only_what_is_limited() -> None:
     made = pod({"containers": [container(limits={"cpu": "1"})], "overhead": {"cpu": "1", "memory": "1Gi"}})
     assert {name: str(amount) for name, amount in pods.effective_limits(made).items()} == {"cpu": "2"}

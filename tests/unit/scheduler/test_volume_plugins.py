@@ -138,7 +138,7 @@ ELSEWHERE = storage_class("there", allowed_topologies=[core_v1.TopologySelectorT
     ),
     pytest.param(pod("data"), [claim(phase="Bound", volume="pv"), volume("pv", on="n1")], None, id="bound, here"),
     pytest.param(
-        pod("data"), [claim(phase="Bound", volume="pv"), volume("pv", on="n2")], "node(s) had volume node affinity conflict", id="elsewhere",
+        pod("data"), [claim(phase="Bound", volume="pv"), volume("pv", on="n2")], "node(s) didn't match PersistentVolume's node affinity", id="elsewhere",
     ),
     pytest.param(
         pod("data"), [claim(phase="Bound", volume="pv")], "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",

@@ -13,6 +13,7 @@ from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter, Score
 
 MISMATCH = Refusal("node(s) didn't match Pod's node affinity/selector")
+CONFLICT = Refusal("pod affinity terms conflict")
 NOT_ADDED = Refusal("node(s) didn't match scheduler-enforced node affinity")
 
 
@@ -54,7 +55,7 @@ class NodeAffinity(Filter, Score):
             if not named:
                 return None
             names |= set.intersection(*named)
-        return frozenset(names) or MISMATCH
+        return frozenset(names) or CONFLICT
 
     def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
         own = bool(pod.spec.node_selector) or bool(pod.spec.affinity and pod.spec.affinity.node_affinity)

@@ -22,7 +22,7 @@ from wherry.scheduler.framework import (
 )
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter, Score
-from wherry.scheduler.resources import CPU, MEMORY, PODS, amounts, pod_requests, scoring_requests
+from wherry.scheduler.resources import CPU, EPHEMERAL, MEMORY, PODS, amounts, pod_requests, scoring_requests
 
 DEFAULT_RESOURCES = ((CPU, 1), (MEMORY, 1))
 Scorer = Callable[[int, int], int]  # (requested, capacity) -> 0..100
@@ -62,7 +62,9 @@ class Ignored:
     groups: frozenset[str] = frozenset()
 
     def __contains__(self, name: str) -> bool:
-        return name in self.names or ("/" in name and name.partition("/")[0] in self.groups)
+        if "/" not in name or "kubernetes.io/" in name:
+            return False  # Kubernetes' own are never ignored
+        return name in self.names or name.partition("/")[0] in self.groups
 
 
 def _signed(pod: core_v1.Pod) -> Any:
@@ -71,11 +73,14 @@ def _signed(pod: core_v1.Pod) -> Any:
     return [c.resources.requests for c in spec.containers], sidecars, spec.resources, spec.overhead
 
 
+ALWAYS = (CPU, MEMORY, EPHEMERAL)  # are scored for every Pod, others for those that ask for them
+
+
 def _asked(pod: core_v1.Pod, resources: Sequence[tuple[str, int]]) -> list[tuple[str, int, int]]:
-    """(resource, weight, amount) that a score looks at: CPU and memory always, others when the Pod asks for them."""
+    """(resource, weight, amount) that a score looks at."""
     wanted, plain = scoring_requests(pod), pod_requests(pod)
     found = [(name, weight, wanted.get(name, 0) if name in (CPU, MEMORY) else plain.get(name, 0)) for name, weight in resources]
-    return [each for each in found if each[0] in (CPU, MEMORY) or each[2]]
+    return [each for each in found if each[0] in ALWAYS or each[2]]
 
 
 class NodeResourcesFit(Filter, Score):
@@ -87,9 +92,9 @@ class NodeResourcesFit(Filter, Score):
 
     def __init__(
         self, scorer: Scorer = least_allocated, resources: Sequence[tuple[str, int]] = DEFAULT_RESOURCES, ignored: Ignored = Ignored(),
-        *, skip_zero: bool = False,
+        *, ratio: bool = False,
     ) -> None:
-        self._scorer, self._resources, self._ignored, self._skip_zero = scorer, resources, ignored, skip_zero
+        self._scorer, self._resources, self._ignored, self._ratio = scorer, resources, ignored, ratio
 
     def sign(self, pod: core_v1.Pod, snapshot: Snapshot) -> Any:
         return _signed(pod)
@@ -145,14 +150,28 @@ class NodeResourcesFit(Filter, Score):
             if capacity:
                 taken = node.nonzero if resource in (CPU, MEMORY) else node.requested
                 score = self._scorer(taken.get(resource, 0) + wanted, capacity)
-                if score or not self._skip_zero:
+                if score or not self._ratio:
                     total += weight * score
                     weights += weight
-        return total // weights if weights else 0
+        if not weights:
+            return 0
+        return (2 * total + weights) // (2 * weights) if self._ratio else total // weights  # the ratio is rounded, others cut
+
+
+def _balance(shares: Sequence[float]) -> int:
+    """100 when all resources are used to the same share, less the further apart they are."""
+    if len(shares) < 2:
+        return MAX_NODE_SCORE
+    if len(shares) == 2:
+        deviation = abs(shares[0] - shares[1]) / 2
+    else:
+        mean = sum(shares) / len(shares)
+        deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / len(shares))
+    return int((1 - deviation) * MAX_NODE_SCORE)
 
 
 class NodeResourcesBalancedAllocation(Score):
-    """A node whose resources are used to the same share is better."""
+    """A node is the better the more the Pod does for the balance of its resources: 75 when it changes nothing."""
 
     name = "NodeResourcesBalancedAllocation"
     local_score = True
@@ -170,19 +189,14 @@ class NodeResourcesBalancedAllocation(Score):
     def prepare(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> None:
         requests = pod_requests(pod)
         asked = [(name, requests.get(name, 0)) for name, _ in self._resources]
-        state.data[self.name] = [each for each in asked if each[0] in (CPU, MEMORY) or each[1]]
+        state.data[self.name] = [each for each in asked if each[0] in ALWAYS or each[1]]
 
     def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
-        shares = []
+        before, after = [], []
         for resource, amount in state.data[self.name]:
-            capacity = node.allocatable.get(resource, 0)
+            capacity, taken = node.allocatable.get(resource, 0), node.requested.get(resource, 0)
             if capacity:
-                shares.append(min(1.0, (node.requested.get(resource, 0) + amount) / capacity))
-        if len(shares) < 2:
-            return float(MAX_NODE_SCORE)
-        if len(shares) == 2:
-            deviation = abs(shares[0] - shares[1]) / 2
-        else:
-            mean = sum(shares) / len(shares)
-            deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / len(shares))
-        return int((1 - deviation) * MAX_NODE_SCORE)
+                before.append(min(1.0, taken / capacity))
+                after.append(min(1.0, (taken + amount) / capacity))
+        half = MAX_NODE_SCORE // 2
+        return half + (half + _balance(after) - _balance(before)) // 2

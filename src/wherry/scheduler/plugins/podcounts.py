@@ -80,6 +80,9 @@ class DomainCounts:
             self._nodes.add(info.name)
             self.counts[domain] = self.counts.get(domain, 0) + sum(self.counted(pod) for pod in info.pods.values())
 
+    def includes(self, node: NodeInfo) -> bool:
+        return node.name in self._nodes
+
     def counted(self, pod: core_v1.Pod) -> bool:
         return not pod.metadata.deletion_timestamp and self._matcher.matches(pod)
 

@@ -199,9 +199,7 @@ class PodTopologySpread(Filter, Score):
     def _change(self, state: CycleState, pod: core_v1.Pod, other: core_v1.Pod, node: NodeInfo, by: int) -> None:
         for spread in state.data[self.name]:
             domain = node.labels.get(spread.constraint.key)
-            if node.node is None or domain not in spread.counts or not spread.constraint.includes(pod, node.node):
-                continue
-            if spread.counter.counted(other):
+            if domain is not None and spread.counter.includes(node) and spread.counter.counted(other):
                 spread.change(domain, by)
 
     # -- score -------------------------------------------------------------------------------------
@@ -223,8 +221,8 @@ class PodTopologySpread(Filter, Score):
             spread = self._spread(pod, constraint, keys, snapshot)
             if constraint.key == HOSTNAME:
                 size = len(nodes) - len(left_out)
-            else:
-                size = len({info.labels[constraint.key] for info in nodes if constraint.key in info.labels})
+            else:  # nodes without the label are a domain of their own
+                size = len({info.labels.get(constraint.key) for info in nodes if info.name not in left_out})
             weighed.append((constraint.key, spread.counts, math.log(size + 2), constraint.max_skew - 1))
         state.data["soft spread"] = weighed, left_out
         return bool(constraints)
@@ -238,7 +236,7 @@ class PodTopologySpread(Filter, Score):
             domain = labels.get(key)
             if domain is not None:
                 total += counts.get(domain, 0) * weight + extra
-        return round(total)
+        return math.floor(total + 0.5)
 
     def normalize(self, scores: list[float]) -> list[float]:
         counted = [score for score in scores if score >= 0]

@@ -39,7 +39,7 @@ from wherry.scheduler.plugins.base import Filter
 
 UNBOUND = Refusal("pod has unbound immediate PersistentVolumeClaims")
 NO_VOLUME = Refusal("node(s) didn't find available persistent volumes to bind")
-CONFLICT = Refusal("node(s) had volume node affinity conflict")
+CONFLICT = Refusal("node(s) didn't match PersistentVolume's node affinity")
 GONE = Refusal("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
 
 FIRST_LOOK, LAST_LOOK = 0.01, 1.0  # seconds between looks whether the binder has bound
