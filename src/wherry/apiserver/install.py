@@ -82,7 +82,7 @@ def _subresources(server: APIServer, options: Options) -> None:
         server.subresources["*", "*", name] = views
     server.subresources["*", "*", "scale"] = Scale(clock)
     server.subresources["", "namespaces", "finalize"] = Finalize(clock)
-    server.subresources["", "pods", "binding"] = Binding(clock)
+    server.subresources["", "pods", "binding"] = Binding(clock, server)
     server.subresources["", "serviceaccounts", "token"] = TokenRequest(options.signer, server)
     nodes = Nodes(options.connect)
     for name in ("exec", "attach", "portforward"):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from wherry.apiserver.admission.interface import Plugin, Writer
 from wherry.apiserver.admission.limitranger import LimitRanger
 from wherry.apiserver.admission.namespacelifecycle import NamespaceLifecycle
-from wherry.apiserver.admission.nodeplugins import NodeRestriction, TaintNodesByCondition
+from wherry.apiserver.admission.nodeplugins import NodeRestriction, PodTopologyLabels, TaintNodesByCondition
 from wherry.apiserver.admission.podplugins import DefaultTolerationSeconds, Priority
 from wherry.apiserver.admission.resourcequota import ResourceQuota
 from wherry.apiserver.admission.serviceaccount import ServiceAccount
@@ -29,6 +29,7 @@ def default_plugins(server: Writer, disabled: Collection[str] = DISABLED) -> lis
         ServiceAccount(server),
         NodeRestriction(server),
         TaintNodesByCondition(),
+        PodTopologyLabels(server),
         Priority(server),
         DefaultTolerationSeconds(),
         DefaultStorageClass(server),

@@ -19,6 +19,7 @@ _OWN_LABELS = frozenset({
     "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type", "failure-domain.beta.kubernetes.io/region",
     "failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
 })
+_TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 _OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 
 
@@ -37,6 +38,38 @@ class TaintNodesByCondition:
         taints = spec.get("taints") or []
         if not any(taint.get("key") == NOT_READY and taint.get("effect") == "NoSchedule" for taint in taints):
             spec["taints"] = [*taints, {"key": NOT_READY, "effect": "NoSchedule"}]
+
+    async def validate(self, attributes: Attributes) -> None:
+        return None
+
+
+def topology_labels(reader: Reader, node: str) -> dict[str, str]:
+    """The zone and the region of a node, as far as it tells them."""
+    found = reader.cached("", "nodes", "", node)
+    if found is None or b"topology.kubernetes.io/" not in found.value:
+        return {}
+    labels = (reader.read("", "nodes", "", node) or {"metadata": {}})["metadata"].get("labels") or {}
+    return {key: labels[key] for key in _TOPOLOGY if key in labels}
+
+
+class PodTopologyLabels:
+    """A Pod bears its node's zone and region, for the downward API; one that is bound later gets them then.
+    https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#podtopologylabels"""
+
+    name = "PodTopologyLabels"
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def handles(self, attributes: Attributes) -> bool:
+        return attributes.operation == "CREATE" and attributes.is_for("", "pods")
+
+    async def admit(self, attributes: Attributes) -> None:
+        pod = attributes.obj
+        assert pod is not None
+        node = (pod.get("spec") or {}).get("nodeName")
+        if node and (where := topology_labels(self._reader, node)):
+            pod["metadata"]["labels"] = {**(pod["metadata"].get("labels") or {}), **where}
 
     async def validate(self, attributes: Attributes) -> None:
         return None

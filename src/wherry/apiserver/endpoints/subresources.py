@@ -13,6 +13,8 @@ from wherry.apimachinery.decode import decode
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
+from wherry.apiserver.admission.interface import Reader
+from wherry.apiserver.admission.nodeplugins import topology_labels
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode
 from wherry.apiserver.endpoints import read, write
@@ -85,10 +87,10 @@ class Finalize:
 
 
 class Binding:
-    """pods/binding: the scheduler's decision."""
+    """pods/binding: the scheduler's decision.  The Pod takes over where its node is, and is nominated for none any more."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, reader: Reader) -> None:
+        self._clock, self._reader = clock, reader
 
     async def __call__(self, call: Call, store: Store) -> Response:
         set_write_options(call)
@@ -97,12 +99,16 @@ class Binding:
             raise errors.invalid("", "Binding", call.info.name, causes)
         target = body["target"]
         now = rfc3339(call.now)
+        where = topology_labels(self._reader, target["name"])
 
         def transform(pod: Object | None) -> Object:
             assert pod is not None
             self._check(pod, body, target["name"])
             pod["spec"]["nodeName"] = target["name"]
+            pod.setdefault("status", {}).pop("nominatedNodeName", None)
             meta = pod["metadata"]
+            if where:
+                meta["labels"] = {**(meta.get("labels") or {}), **where}
             for key, value in (body.get("metadata", {}).get("annotations") or {}).items():
                 meta.setdefault("annotations", {})[key] = value
             conditions = pod.setdefault("status", {}).setdefault("conditions", [])

@@ -23,7 +23,11 @@ Dict = dict[str, Any]
 
 
 def prepare_pod_for_create(pod: Dict) -> None:
-    """A new Pod is Pending, whatever its manifest says; a gated one says so at once."""
+    """A new Pod is Pending, whatever its manifest says; a gated one says so at once.
+
+    `schedulingGroup` is dropped, as by every server of 1.37 without the feature GenericWorkload (off by default).
+    """
+    (pod.get("spec") or {}).pop("schedulingGroup", None)
     status: Dict = {"phase": "Pending", "qosClass": compute_qos_class(pod)}
     if (pod.get("spec") or {}).get("schedulingGates"):
         status["conditions"] = [{
