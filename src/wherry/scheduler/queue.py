@@ -20,11 +20,12 @@ from typing import Any
 import msgspec
 
 from wherry.api.types import core_v1
-from wherry.scheduler.framework import UNSCHEDULED_POD, Action, EventHint, Resource
+from wherry.scheduler.framework import ASSIGNED_POD, UNSCHEDULED_POD, Action, EventHint, Resource
 from wherry.scheduler.journal import Journal
 from wherry.util.clock import Clock
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0  # seconds
+EARLY = 0.1  # of its back-off a Pod waits at least, when there is nothing else to try
 FLUSH_AFTER = 300.0
 Hints = Mapping[str, Mapping[str, Sequence[EventHint]]]  # by schedulerName and plugin
 ACTIVE, BACKOFF, UNSCHEDULABLE, GATED, FLYING = "active", "backoff", "unschedulable", "gated", "flying"
@@ -51,6 +52,7 @@ class Queued:
     refused_by: frozenset[str] = frozenset()
     parked_at: float = 0.0
     taken_at: int = 0  # position in the journal of what happened
+    backs_off: int = 0  # which back-off it is in, or was last
 
     @cached_property
     def template(self) -> bytes:
@@ -73,6 +75,7 @@ class SchedulingQueue:
         self._initial, self._max = initial_backoff, max_backoff
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
+        self._early: list[tuple[float, int, str]] = []  # the same Pods, but for those that wait for an error to pass
         self._unschedulable: dict[str, Queued] = {}
         self._entries: dict[str, Queued] = {}
         self._state: dict[str, str] = {}
@@ -148,6 +151,8 @@ class SchedulingQueue:
                 entry.attempts += 1
                 entry.taken_at = self._happened.end
                 return entry
+        if self._early:
+            self._changed.set()  # nothing to do: those that back off may come early
         return None
 
     async def wait(self) -> None:
@@ -176,7 +181,10 @@ class SchedulingQueue:
             self._activate(uid, entry)
             return
         self._set(uid, BACKOFF)
-        heapq.heappush(self._backoff, (due, next(self._order), uid))
+        entry.backs_off = next(self._order)
+        heapq.heappush(self._backoff, (due, entry.backs_off, uid))
+        if entry.refused_by:
+            heapq.heappush(self._early, (entry.parked_at + EARLY * delay, entry.backs_off, uid))
         self._changed.set()
 
     # -- what happens ------------------------------------------------------------------------------
@@ -192,8 +200,11 @@ class SchedulingQueue:
 
     def _helps(self, event: Happened, entry: Queued) -> bool:
         """Whether one of the plugins that refused the Pod has a hint for it."""
-        if event.resource == UNSCHEDULED_POD and event.new.metadata.uid != entry.pod.metadata.uid:
+        uid = entry.pod.metadata.uid
+        if event.resource == UNSCHEDULED_POD and event.new.metadata.uid != uid:
             return False
+        if event.resource == ASSIGNED_POD and uid in (each.metadata.uid for each in (event.old, event.new) if each is not None):
+            return False  # what it had taken itself and gave back helps others
         if not entry.refused_by:
             return True
         key = entry.template, entry.refused_by
@@ -220,18 +231,42 @@ class SchedulingQueue:
         while True:
             now = self._clock.monotonic()
             while self._backoff and self._backoff[0][0] <= now:
-                *_, uid = heapq.heappop(self._backoff)
-                entry = self._entries.get(uid)
-                if entry is not None and self._state[uid] == BACKOFF:
-                    self._activate(uid, entry)
-            for uid, entry in list(self._unschedulable.items()):
-                if now - entry.parked_at >= FLUSH_AFTER:
-                    self._activate(uid, entry)
+                self._resume(*heapq.heappop(self._backoff)[1:])
+            self._come_early(now)
+            while self._unschedulable:  # in the order in which they came
+                uid, entry = next(iter(self._unschedulable.items()))
+                if now - entry.parked_at < FLUSH_AFTER:
+                    break
+                self._activate(uid, entry)
             await self._nap(now)
+
+    def _resume(self, backs_off: int, uid: str) -> None:
+        """Its back-off is over, unless that was over before."""
+        entry = self._entries.get(uid)
+        if entry is not None and self._state[uid] == BACKOFF and entry.backs_off == backs_off:
+            self._activate(uid, entry)
+
+    def _come_early(self, now: float) -> None:
+        """An idle scheduler tries what backs off (upstream's SchedulerPopFromBackoffQ), all of one moment by priority.
+
+        Not at once, as upstream does: a Pod that each event wakes in vain would keep the whole process busy.
+        """
+        idle = not any(self._state.get(uid) == ACTIVE for *_, uid in self._active)
+        while self._early and self._early[0][0] <= now:
+            _, backs_off, uid = self._early[0]
+            entry = self._entries.get(uid)
+            waits = entry is not None and self._state[uid] == BACKOFF and entry.backs_off == backs_off
+            if waits and not idle:
+                return
+            heapq.heappop(self._early)
+            if waits:
+                self._resume(backs_off, uid)
 
     async def _nap(self, now: float) -> None:
         """Until the next Pod falls due, or another earlier one comes."""
         due = self._backoff[0][0] if self._backoff else now + FLUSH_AFTER / 10
+        if self._early and not self._active:
+            due = min(due, self._early[0][0])
         self._changed.clear()
         alarm = asyncio.ensure_future(self._clock.sleep(due - now))
         changed = asyncio.ensure_future(self._changed.wait())

@@ -52,7 +52,7 @@ class Scheduler:
         self.informers = SharedInformerFactory(client, clock)
         self.profiles = {spec.scheduler_name: make_profile(self, spec) for spec in config.profiles}
         self.recorders = {name: SeriesRecorder(client, clock, name) for name in self.profiles}
-        self.snapshot, self.nominator = Snapshot(), Nominator()
+        self.snapshot, self.nominator = Snapshot(), Nominator(self._released)
         hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
         self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff)
         self.metrics = SchedulerMetrics(self.queue)
@@ -113,14 +113,27 @@ class Scheduler:
             self._assigned(old, pod)
         elif pod.metadata.deletion_timestamp or is_terminal(pod) or pod.spec.scheduler_name not in self.profiles:
             self._forget(uid)
-        else:
-            if pod.status.nominated_node_name and not self.nominator.node_of(uid) and not self.snapshot.has_pod(uid):
-                self.nominator.put(pod, pod.status.nominated_node_name)
+        elif not self.snapshot.has_pod(uid) or self.queue.state_of(uid):  # else it is placed, and this is old news
+            self._nominate(old, pod)
             self.queue.add(pod)
+
+    def _nominate(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
+        """What others write into its status goes before what is known here; what is known here is newer than what was there before."""
+        uid, told = pod.metadata.uid, pod.status.nominated_node_name
+        if self.snapshot.has_pod(uid):
+            return
+        if old is None or old.status.nominated_node_name != told:
+            self.nominator.put(pod, told)
+        elif known := self.nominator.node_of(uid):
+            self.nominator.put(pod, known)
+
+    def _released(self, pod: core_v1.Pod, node: str) -> None:
+        """Room that was kept for a Pod is free: as good as if it had been there and gone."""
+        self.queue.happened(ASSIGNED_POD, Action.DELETE, _on(pod, node), None)
 
     def _assigned(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
-        self._forget(uid)
+        self._forget(uid, "" if is_terminal(pod) else pod.spec.node_name)
         known = self.snapshot.node_of(uid)
         if is_terminal(pod):
             self._gone(pod)
@@ -135,10 +148,10 @@ class Scheduler:
         self._forget(pod.metadata.uid)
         self._gone(pod)
 
-    def _forget(self, uid: str) -> None:
-        """It waits no longer."""
+    def _forget(self, uid: str, node: str = "") -> None:
+        """It waits no longer: it has a node, or is gone."""
         self.queue.remove(uid)
-        self.nominator.remove(uid)
+        self.nominator.remove(uid, taken=node)
         self.diagnosis.pop(uid, None)
 
     def _gone(self, pod: core_v1.Pod) -> None:
@@ -176,9 +189,9 @@ class Scheduler:
         result = "scheduled" if decision.node else "unschedulable"
         self.metrics.attempt(result, profile.scheduler_name, self.clock.monotonic() - began)
         if decision.node:
-            assumed = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=decision.node))
-            self.nominator.remove(meta.uid)
+            assumed = _on(pod, decision.node)
             self.snapshot.put_pod(assumed)
+            self.nominator.remove(meta.uid, taken=decision.node)
             self.queue.happened(ASSIGNED_POD, Action.ADD, None, assumed)
             group.create_task(self._bind(entry, assumed, profile, decision.state), name=f"bind {meta.namespace}/{meta.name}")
             return
@@ -207,18 +220,21 @@ class Scheduler:
 
     async def _bind(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
         meta, node = assumed.metadata, assumed.spec.node_name
+        first = [plugin for plugin in profile.pre_bind if plugin.pre_bind_pre_flight(state, entry.pod, node)]
         try:
-            for plugin in profile.pre_bind:
-                if plugin.pre_bind_pre_flight(state, entry.pod, node):
-                    self._binding.release()  # it may wait for long, and others must not
-                    try:
-                        refusal = await plugin.pre_bind(state, entry.pod, node)
-                    finally:
-                        await self._binding.acquire()
-                    if refusal is not None:
-                        self._take_back(entry, assumed, profile, state)
-                        await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())
-                        return
+            if first:  # others, who make nodes, are told what is expected (KEP-5278): the binding ends it
+                await self._patch(assumed, {"nominatedNodeName": node})
+            for plugin in first:
+                self._binding.release()  # it may wait for long, and others must not
+                try:
+                    refusal = await plugin.pre_bind(state, entry.pod, node)
+                finally:
+                    await self._binding.acquire()
+                if refusal is not None:
+                    self._take_back(entry, assumed, profile, state)
+                    await self._expect_no_more(assumed)
+                    await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())
+                    return
             binding = core_v1.Binding(
                 metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
                 target=core_v1.ObjectReference(kind="Node", name=node),
@@ -234,9 +250,18 @@ class Scheduler:
                 return
             if not (isinstance(error, StatusError) and error.code == 409):
                 log.warning("binding %s/%s: %s", meta.namespace, meta.name, error)
+            if first:
+                await self._expect_no_more(assumed)
             self.queue.park(entry, frozenset(), retry=True)
         finally:
             self._binding.release()
+
+    async def _expect_no_more(self, pod: core_v1.Pod) -> None:
+        """It will not get the node that it was announced for."""
+        try:
+            await self._patch(pod, {"nominatedNodeName": None})
+        except (StatusError, OSError) as error:
+            log.debug("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)  # gone, or it is overwritten next time
 
     def _take_back(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
         """The Pod was not bound: what it took is free again, unless it was bound by another meanwhile."""
@@ -278,14 +303,16 @@ class Scheduler:
         try:
             status = self._status(pod, message, outcome)
             if status:
-                body = {"metadata": {"uid": pod.metadata.uid}, "status": status}
-                meta = pod.metadata
-                await self.client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
+                await self._patch(pod, status)
         except (StatusError, OSError) as error:
             if not (isinstance(error, StatusError) and error.code in (404, 409)):
                 log.warning("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
         finally:
             self.queue.park(entry, decision.plugins)
+
+    async def _patch(self, pod: core_v1.Pod, status: dict[str, object]) -> None:
+        meta, body = pod.metadata, {"metadata": {"uid": pod.metadata.uid}, "status": status}
+        await self.client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
 
     def _status(self, pod: core_v1.Pod, message: str, outcome: Outcome) -> dict[str, object]:
         """What changes of the Pod's status."""
@@ -302,6 +329,10 @@ class Scheduler:
                 "lastProbeTime": None, "lastTransitionTime": since, "observedGeneration": pod.metadata.generation or 1,
             }]
         return changed
+
+
+def _on(pod: core_v1.Pod, node: str) -> core_v1.Pod:
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, node_name=node))
 
 
 def _refused(plugin: str, refusal: Refusal, decision: Decision) -> Decision:

@@ -65,18 +65,62 @@ async def test_back_off_doubles_up_to_its_limit() -> None:
     clock = FakeClock()
     queue = SchedulingQueue(clock, HINTS)
     task = asyncio.ensure_future(queue.run())
-    wanted = parked(queue)
+    queue.add(pod())
+    entry = queue.take()
+    assert entry is not None
     for seconds in (1, 2, 4, 8, 10, 10):
-        queue.happened(ASSIGNED_POD, Action.DELETE, None, None)
+        queue.park(entry, frozenset(), retry=True)
         await clock.advance(seconds - 0.1)
         assert queue.take() is None
         await clock.advance(0.2)
         entry = queue.take()
         assert entry is not None, seconds
-        queue.park(entry, frozenset({"Fit"}))
-    assert queue.state_of(wanted.metadata.uid) == "unschedulable"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_idle_scheduler_tries_a_refused_pod_after_a_tenth_of_its_back_off() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    task = asyncio.ensure_future(queue.run())
+    wanted = parked(queue)
+    queue.happened(ASSIGNED_POD, Action.DELETE, None, None)
+    await clock.advance(0.05)
+    assert queue.take() is None
+    await clock.advance(0.06)
+    entry = queue.take()
+    assert entry is not None
+    assert entry.pod is wanted
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_busy_one_lets_it_wait() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    task = asyncio.ensure_future(queue.run())
+    wanted, other = parked(queue), pod()
+    queue.happened(ASSIGNED_POD, Action.DELETE, None, None)
+    queue.add(other)
+    await clock.advance(0.9)
+    assert queue.state_of(wanted.metadata.uid) == "backoff"
+    entry = queue.take()
+    assert entry is not None
+    assert entry.pod is other
+    queue.park(entry, frozenset({"Fit"}))
+    assert queue.take() is None
+    await clock.advance(0.01)
+    assert queue.state_of(wanted.metadata.uid) == "active", "now there is nothing else to do"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_pod_is_not_woken_by_what_it_gave_back_itself() -> None:
+    queue = SchedulingQueue(FakeClock(), HINTS)
+    wanted, other = parked(queue), parked(queue)
+    queue.happened(ASSIGNED_POD, Action.DELETE, wanted, None)
+    assert queue.state_of(wanted.metadata.uid) == "unschedulable"
+    assert queue.state_of(other.metadata.uid) == "backoff"
 
 
 async def test_in_any_case_it_is_tried_again_after_five_minutes() -> None:
@@ -134,6 +178,13 @@ HELPS: dict[str, tuple[str, core_v1.Pod, Any, Action, Any, Any, bool]] = {
     "an enemy goes": ("InterPodAffinity", pod(affinity=affinity("podAntiAffinity", "k", X)), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True),
     "one that kept it away goes": (
         "InterPodAffinity", pod(labels=X), ASSIGNED_POD, Action.DELETE, pod(affinity=affinity("podAntiAffinity", "k", X)), None, True,
+    ),
+    "the last friend goes and it is its own kind": (
+        "InterPodAffinity", pod(labels=X, affinity=affinity("podAffinity", "k", X)), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True,
+    ),
+    "a friend goes": ("InterPodAffinity", pod(affinity=affinity("podAffinity", "k", X)), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, False),
+    "its volumes may be free": (
+        "VolumeBinding", pod(), ASSIGNED_POD, Action.DELETE, pod(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]), None, True,
     ),
     "one of its kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True),
     "one of another kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(), None, False),

@@ -84,27 +84,38 @@ class InterPodAffinity(Filter, Score):
     def events(self) -> Sequence[EventHint]:
         return (
             EventHint(ASSIGNED_POD, Action.ADD | Action.DELETE | Action.UPDATE_POD_LABEL, self._moved),
-            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL, self._domain),
+            EventHint(NODE, Action.ADD | Action.DELETE | Action.UPDATE_NODE_LABEL, self._domain),
             EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_LABEL),
-            EventHint(core_v1.Namespace, Action.ADD | Action.UPDATE, self._selected),
+            EventHint(core_v1.Namespace, Action.ADD | Action.UPDATE | Action.DELETE, self._selected),
         )
 
     def _moved(self, pod: core_v1.Pod, old: core_v1.Pod | None, new: core_v1.Pod | None) -> bool:
-        """A Pod to be near came, or one to be far from went."""
-        if new is not None and any(self._matcher(term).matches(new) for term in required(pod, AFFINITY)):
+        """A Pod to be near came, or one to be far from went.
+
+        The last one to be near went, too: then a Pod that is its own kind may begin anew, anywhere.
+        """
+        near = required(pod, AFFINITY)
+        if new is not None and any(self._matcher(term).matches(new) for term in near):
             return True
         if old is None:
             return False
         labels = self._labels_of(pod.metadata.namespace)
         anti = any(self._matcher(term).matches(old) for term in required(pod, ANTI))
-        return anti or any(term.matches(pod, labels) for term in required(old, ANTI))
+        if anti or any(term.matches(pod, labels) for term in required(old, ANTI)):
+            return True
+        return bool(near) and all(term.matches(pod, labels) and self._matcher(term).matches(old) for term in near)
 
-    def _domain(self, pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
+    def _domain(self, pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node | None) -> bool:
+        """A node in the right domains came, or one left them with the Pods on it."""
         wanted = required(pod, AFFINITY)
-        return not wanted or all(term.key in node.metadata.labels for term in wanted)
+        nodes = [each for each in (old, node) if each is not None]
+        return not wanted or any(term.key in each.metadata.labels for term in wanted for each in nodes)
 
     @staticmethod
-    def _selected(pod: core_v1.Pod, old: object, new: object) -> bool:
+    def _selected(pod: core_v1.Pod, old: core_v1.Namespace | None, new: core_v1.Namespace | None) -> bool:
+        """Its own terms or those of others may be about other namespaces now."""
+        if any(each is not None and each.metadata.name == pod.metadata.namespace for each in (old, new)):
+            return True
         return any(term.namespace_selector is not None for term in required(pod, AFFINITY) + required(pod, ANTI))
 
     # -- filter ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from wherry.api.volumes import (
 )
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.store import key_of
-from wherry.scheduler.framework import NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
+from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter
 
@@ -81,6 +81,8 @@ class VolumeBinding(Filter):
             EventHint(Volume, changed),
             EventHint(StorageClass, changed),
             EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+            # One that could not be bound gives back the volumes that were kept for it, though no list shows that.
+            EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(by_claim(old))),
         )
 
     # -- which node ----------------------------------------------------------------------------------
