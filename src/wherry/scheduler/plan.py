@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
@@ -16,7 +16,7 @@ from wherry.scheduler.framework import CycleState, FilterPlugin, Refusal, ScoreP
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.profile import Profile
-from wherry.scheduler.ranking import Place, Ranking, Verdict, refused, signature
+from wherry.scheduler.ranking import Place, Ranking, Verdict, refused, refused_beside, signature
 from wherry.scheduler.snapshot import Snapshot
 
 MIN_FEASIBLE = 100
@@ -82,20 +82,8 @@ class _Cycle:
     def _refused(self, plugins: Sequence[FilterPlugin], info: NodeInfo) -> Verdict | None:
         verdict = refused(plugins, self.state, self.pod, info)
         if verdict is None and (rivals := self.nominator.rivals(self.pod, info.name)):
-            relevant = [plugin for plugin in self.profile.filters if plugin.relevant(self.state, self.pod)]
-            return refused(relevant, *self._with(rivals, relevant, info))
+            return refused_beside(self.profile.filters, self.state, self.pod, info, rivals)
         return verdict
-
-    def _with(
-        self, rivals: Iterable[core_v1.Pod], plugins: Sequence[FilterPlugin], info: NodeInfo
-    ) -> tuple[CycleState, core_v1.Pod, NodeInfo]:
-        """As if the nominated Pods were on the node already."""
-        state, info = self.state.clone(), info.clone()
-        for other in rivals:
-            info.add(other)
-            for plugin in plugins:
-                plugin.add_pod(state, self.pod, other, info)
-        return state, self.pod, info
 
     def _among(self, names: frozenset[str], narrowed: list[str], relevant: Sequence[FilterPlugin]) -> Decision:
         """A few nodes by name: no ranking is worth its while."""

@@ -17,7 +17,7 @@ from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.plan import Decision, explain
 from wherry.scheduler.profile import Profile
-from wherry.scheduler.ranking import Verdict, refused
+from wherry.scheduler.ranking import Verdict, refused, refused_beside
 from wherry.scheduler.snapshot import Snapshot
 
 NAME = "DefaultPreemption"
@@ -149,10 +149,7 @@ class DryRun:
         """With the nominated Pods on the node, and without them."""
         rivals = self._nominator.rivals(self._pod, info.name)
         if rivals:
-            crowded, full = state.clone(), info.clone()
-            for other in rivals:
-                self._add(crowded, other, full)
-            verdict = refused(self._plugins, crowded, self._pod, full)
+            verdict = refused_beside(self._profile.filters, state, self._pod, info, rivals)
             if verdict is not None:
                 return verdict[1]
         verdict = refused(self._plugins, state, self._pod, info)

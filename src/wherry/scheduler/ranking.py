@@ -35,6 +35,21 @@ def refused(plugins: Sequence[FilterPlugin], state: CycleState, pod: core_v1.Pod
     return None
 
 
+def refused_beside(
+    plugins: Sequence[FilterPlugin], state: CycleState, pod: core_v1.Pod, info: NodeInfo, rivals: Sequence[core_v1.Pod],
+) -> Verdict | None:
+    """As if `rivals`, who are nominated for the node, were on it already.
+
+    All plugins are told, and what matters is asked then: a rival may keep a Pod away whom nothing else does.
+    """
+    state, info = state.clone(), info.clone()
+    for other in rivals:
+        info.add(other)
+        for plugin in plugins:
+            plugin.add_pod(state, pod, other, info)
+    return refused([plugin for plugin in plugins if plugin.relevant(state, pod)], state, pod, info)
+
+
 class Ranking:
     """Nodes for Pods of one signature."""
 
