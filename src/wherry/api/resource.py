@@ -37,6 +37,17 @@ def _no_warnings(obj: Object) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectableField:
+    """What a field selector compares with, and the dotted paths of what that is made of."""
+
+    get: Callable[[Object], str]
+    reads: tuple[str, ...]
+
+    def __call__(self, obj: Object) -> str:
+        return self.get(obj)
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The rules of a subresource through which a part of the object is written: a Pod's `resize`, a CSR's `approval`.
 
@@ -155,8 +166,8 @@ class Resource:
     subresources: tuple[Subresource, ...] = ()
     strategy: Strategy = Strategy()
     printer: Printer | None = None  # None: NAME and AGE
-    # field selector name -> getter; metadata.name and metadata.namespace are always there
-    selectable_fields: dict[str, Callable[[Object], str]] = field(default_factory=dict)
+    # by the name in a field selector; metadata.name and metadata.namespace are always there
+    selectable_fields: dict[str, SelectableField] = field(default_factory=dict)
     ttl: float | None = None  # seconds an object lives after a write (Events)
     acted_on: bool = True  # False: nothing acts on it yet, so a write is answered with a Warning
     name_rule: str = "subdomain"  # subdomain | label | path (RBAC) | label1035 (Service) | ip (IPAddress)

@@ -7,14 +7,10 @@ belong to every kind and are the API server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from wherry.api.resource import Object
-
-Getter = Callable[[Object], str]
+from wherry.api.resource import Object, SelectableField
 
 
-def at(path: str, default: str = "") -> Getter:
+def at(path: str, default: str = "") -> SelectableField:
     """The getter of the scalar at a dotted path."""
     steps = path.split(".")
 
@@ -28,10 +24,10 @@ def at(path: str, default: str = "") -> Getter:
             return "true" if value else "false"
         return str(value)
 
-    return get
+    return SelectableField(get, (path,))
 
 
-def paths(*names: str) -> dict[str, Getter]:
+def paths(*names: str) -> dict[str, SelectableField]:
     """Fields whose selector name is their path."""
     return {name: at(name) for name in names}
 
@@ -44,29 +40,29 @@ def _event_source(obj: Object) -> str:
     return (obj.get("source") or {}).get("component") or obj.get("reportingComponent") or ""
 
 
-POD: dict[str, Getter] = {
+POD: dict[str, SelectableField] = {
     **paths(
         "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
         "status.phase", "status.podIP", "status.nominatedNodeName",
     ),
     "spec.hostNetwork": at("spec.hostNetwork", "false"),
-    "status.podIPs": _pod_ips,
+    "status.podIPs": SelectableField(_pod_ips, ("status.podIPs",)),
 }
-EVENT: dict[str, Getter] = {
+EVENT: dict[str, SelectableField] = {
     **paths(
         "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
         "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
         "reason", "reportingComponent", "type",
     ),
-    "source": _event_source,
+    "source": SelectableField(_event_source, ("source.component", "reportingComponent")),
 }
 EVENTS_K8S_IO = {
     **{name.replace("involvedObject", "regarding"): name for name in EVENT if name.startswith("involvedObject.")},
     "reason": "reason", "type": "type", "reportingController": "reportingComponent",
 }
-NODE: dict[str, Getter] = {"spec.unschedulable": at("spec.unschedulable", "false")}
-REPLICAS: dict[str, Getter] = {"status.replicas": at("status.replicas", "0")}
-JOB: dict[str, Getter] = {"status.successful": at("status.succeeded", "0")}
+NODE: dict[str, SelectableField] = {"spec.unschedulable": at("spec.unschedulable", "false")}
+REPLICAS: dict[str, SelectableField] = {"status.replicas": at("status.replicas", "0")}
+JOB: dict[str, SelectableField] = {"status.successful": at("status.succeeded", "0")}
 NAMESPACE = paths("status.phase")
 SECRET = paths("type")
 SERVICE = paths("spec.clusterIP", "spec.type")

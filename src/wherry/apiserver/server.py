@@ -85,12 +85,7 @@ class APIServer:
             self.codecs[codec.group, codec.version.name, resource.plural] = codec
         if resource.virtual or not resource.verbs:
             return
-        selectable = resource.selectable_fields
-
-        def fields_of(obj: Object) -> dict[str, str]:
-            return {name: get(obj) for name, get in selectable.items()}
-
-        cacher = await Cacher.open(self.storage, resource, fields_of if selectable else None, with_revision)
+        cacher = await Cacher.open(self.storage, resource, with_revision)
         by_version = {codec.api_version: codec for codec in codecs}
         self.stores[resource.group, resource.plural] = Store(resource, self.storage, cacher, self.chain, by_version)
 

@@ -8,14 +8,12 @@ made once, with its revision in them, and shared by GET, LIST and every watcher.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import msgspec
 
 from wherry.api.registry import storage_prefix
-from wherry.api.resource import Object, Resource
+from wherry.api.resource import Resource
 from wherry.apimachinery.fields import FieldSelector
 from wherry.apimachinery.labels import Selector
+from wherry.apimachinery.narrow import narrow
 from wherry.storage.cached import CachedObject, CachedObjects, History, WatchEvent, WatchEvents
 from wherry.storage.index import INDEXED_FIELDS, Index, Term
 from wherry.storage.interface import Change, Compacted, Entry, FutureRevision, Storage
@@ -25,29 +23,17 @@ __all__ = ["CachedObject", "Cacher", "Subscription", "WatchEvent"]
 
 LOAD_PAGE = 2000  # entries
 
-FieldsOf = Callable[[Object], dict[str, str]]
 Encode = Callable[[bytes, int], bytes]
-
-
-class _Metadata(msgspec.Struct):
-    labels: dict[str, str] | None = None
-
-
-class _Labelled(msgspec.Struct):
-    metadata: _Metadata
-
-
-_labels_of = msgspec.json.Decoder(_Labelled).decode
-_object_of = msgspec.json.Decoder().decode
 
 
 class Cacher:
     """Open with `await Cacher.open(…)`.  All of it runs on the loop; only `open` and `wait_until_fresh` wait."""
 
-    def __init__(self, storage: Storage, prefix: str, fields_of: FieldsOf | None, encode: Encode) -> None:
+    def __init__(self, storage: Storage, resource: Resource, encode: Encode) -> None:
         self._storage = storage
-        self._prefix = prefix
-        self._fields_of = fields_of
+        self._prefix = prefix = storage_prefix(resource)
+        self._fields = [(name, field.get) for name, field in resource.selectable_fields.items()]
+        self._read = narrow(["metadata.labels", *(path for field in resource.selectable_fields.values() for path in field.reads)])
         self._encode = encode
         self._index = Index()
         self._history = History(0)
@@ -56,13 +42,12 @@ class Cacher:
         self._unsubscribe = storage.subscribe(prefix, self._on_changes)
 
     @classmethod
-    async def open(cls, storage: Storage, resource: Resource, fields_of: FieldsOf | None, encode: Encode) -> Cacher:
+    async def open(cls, storage: Storage, resource: Resource, encode: Encode) -> Cacher:
         """Load what the storage holds of `resource` and follow it from there.
 
-        `fields_of` gives the selectable fields of an object; `encode` the bytes that clients see of a
-        stored value and its revision.
+        `encode` gives the bytes that clients see of a stored value and its revision.
         """
-        cacher = cls(storage, storage_prefix(resource), fields_of, encode)
+        cacher = cls(storage, resource, encode)
         try:
             await cacher._load()
         except BaseException:
@@ -199,7 +184,5 @@ class Cacher:
         return CachedObject(key, namespace, name, revision, value, labels, fields, {})
 
     def _extract(self, value: bytes) -> tuple[dict[str, str], dict[str, str]]:
-        if self._fields_of is None:
-            return _labels_of(value).metadata.labels or {}, {}
-        obj: dict[str, Any] = _object_of(value)
-        return obj["metadata"].get("labels") or {}, self._fields_of(obj)
+        obj = self._read(value)
+        return obj["metadata"].get("labels") or {}, {name: get(obj) for name, get in self._fields}

@@ -6,12 +6,11 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from wherry.api.registry import storage_prefix
-from wherry.api.resource import Resource, Version
+from wherry.api.resource import Resource, SelectableField, Version
 from wherry.apimachinery.fields import FieldSelector
 from wherry.apimachinery.labels import Selector
 from wherry.storage import cached
@@ -21,17 +20,14 @@ from wherry.storage.interface import Compacted, FutureRevision
 from wherry.storage.memory import MemoryStorage
 from wherry.util.clock import FakeClock
 
-PODS = Resource("pods", "Pod", "", (Version("v1", "io.k8s.api.core.v1.Pod"),))
+NODE_NAME = SelectableField(lambda obj: obj["spec"]["nodeName"], ("spec.nodeName",))
+PODS = Resource("pods", "Pod", "", (Version("v1", "io.k8s.api.core.v1.Pod"),), selectable_fields={"spec.nodeName": NODE_NAME})
 PREFIX = storage_prefix(PODS)
 
 
 def pod(name: str, namespace: str = "default", node: str = "", **labels: str) -> bytes:
     meta = {"name": name, "namespace": namespace, **({"labels": labels} if labels else {})}
     return json.dumps({"kind": "Pod", "metadata": meta, "spec": {"nodeName": node}}).encode()
-
-
-def fields_of(obj: dict[str, Any]) -> dict[str, str]:
-    return {"spec.nodeName": obj["spec"]["nodeName"]}
 
 
 def encode(value: bytes, revision: int) -> bytes:
@@ -72,7 +68,7 @@ class World:
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with await MemoryStorage.open(FakeClock()) as storage:
-        cacher = await Cacher.open(storage, PODS, fields_of, encode)
+        cacher = await Cacher.open(storage, PODS, encode)
         yield World(storage, cacher)
         cacher.close()
 
@@ -107,7 +103,7 @@ async def test_what_the_store_held_is_loaded_and_what_is_written_meanwhile(monke
             await storage.create(f"{PREFIX}default/{n}", pod(str(n)))
         await storage.create("/registry/podtemplates/default/x", b"{}")
         before = storage.revision
-        opening = asyncio.ensure_future(Cacher.open(storage, PODS, None, encode))
+        opening = asyncio.ensure_future(Cacher.open(storage, PODS, encode))
         await asyncio.sleep(0)
         late = [asyncio.ensure_future(storage.create(f"{PREFIX}default/{n}", pod(str(n)))) for n in ("00", "99")]
         await asyncio.gather(*late)
@@ -123,7 +119,7 @@ async def test_what_the_store_held_is_loaded_and_what_is_written_meanwhile(monke
 async def test_cluster_scoped_objects_have_no_namespace() -> None:
     nodes = Resource("nodes", "Node", "", (Version("v1", "io.k8s.api.core.v1.Node"),), namespaced=False)
     async with await MemoryStorage.open(FakeClock()) as storage:
-        cacher = await Cacher.open(storage, nodes, None, encode)
+        cacher = await Cacher.open(storage, nodes, encode)
         await storage.create(f"{storage_prefix(nodes)}n1", b'{"metadata": {"name": "n1", "labels": {"a": "b"}}}')
         events: list[WatchEvent] = []
         cacher.subscribe(1, "", events.extend, lambda: None)
