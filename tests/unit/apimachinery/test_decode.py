@@ -233,6 +233,19 @@ def test_duplicates_are_seen_whatever_the_spacing() -> None:
     assert read('{"data":{"a":"\\"a\\":1,\\"a\\":2"}}', kind="ConfigMap").warnings == []
 
 
+_KEYS = st.lists(st.tuples(st.sampled_from(["a", "b", ":", '":', "a:", " :"]), st.sampled_from(["", ":x", '":', '" :', "\u2028"])), max_size=4)
+_BLANKS = st.sampled_from(["", " ", "\n", "\t ", "  "])
+
+
+@given(_KEYS, st.lists(_BLANKS, min_size=3, max_size=3), st.booleans())
+def test_duplicates_are_seen_in_any_writing(pairs: list[tuple[str, str]], blanks: list[str], plain: bool) -> None:
+    before, after, between = blanks
+    told = [f"{json.dumps(key, ensure_ascii=plain)}{before}:{after}{json.dumps(value, ensure_ascii=plain)}" for key, value in pairs]
+    body = '{"data": {' + f",{between}".join(told) + "}}"
+    keys = [key for key, _ in pairs]
+    assert len(read(body, kind="ConfigMap").warnings) == len({key for key in keys if keys.count(key) > 1})
+
+
 def test_strict_errors_are_bounded() -> None:
     assert len(read({f"f{i}": 1 for i in range(500)}).warnings) == 100
 

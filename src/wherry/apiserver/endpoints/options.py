@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -162,7 +163,10 @@ def _shown(byte: int) -> str:
 def set_write_options(call: Call) -> None:
     """Read dryRun, fieldManager and fieldValidation of a write.  Raises StatusError 422."""
     request = call.request
-    apply = call.request.method == "PATCH" and "apply-patch" in request.headers.get("content-type", "")
+    apply = request.method == "PATCH" and "apply-patch" in request.headers.get("content-type", "")
+    if not request.query and not apply:  # as most
+        call.field_manager = manager_from_agent(request.headers.get("user-agent", ""))
+        return
     kind = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}.get(request.method, "DeleteOptions")
     causes: list[Cause] = []
     dry = request.params("dryRun")
@@ -187,6 +191,7 @@ def set_write_options(call: Call) -> None:
     call.field_validation = validation or "Warn"
 
 
+@lru_cache(maxsize=1024)
 def manager_from_agent(agent: str) -> str:
     """The field manager of a client that names none: its user agent up to the first slash."""
     name = agent.split("/", 1)[0]
