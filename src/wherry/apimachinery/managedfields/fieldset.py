@@ -15,10 +15,15 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 Fields = dict[str, Any]
 
 SELF = "."
 EMPTY: Fields = {}
+REMEMBERED = 1024  # sets in their order
+_canonical: dict[bytes, Fields] = {}
+_encode = msgspec.json.Encoder().encode
 
 
 def member(name: str) -> str:
@@ -183,12 +188,25 @@ def _comparable(value: Any) -> tuple[int, Any]:
 
 
 def canonical(fields: Fields) -> Fields:
-    """The same set with every key in upstream's order."""
+    """The same set with every key in upstream's order.
+
+    Writes of one kind by one client touch the same fields, so few sets come often: they are remembered.
+    """
+    key = _encode(fields)
+    found = _canonical.get(key)
+    if found is None:
+        if len(_canonical) >= REMEMBERED:
+            _canonical.clear()
+        found = _canonical[key] = _ordered(fields)
+    return found
+
+
+def _ordered(fields: Fields) -> Fields:
     if len(fields) > 1:
         plain = all(key.startswith("f:") or key == SELF for key in fields)
         keys: Iterable[str] = sorted(fields) if plain else sorted(fields, key=_order)
-        return {key: canonical(fields[key]) if fields[key] else {} for key in keys}
-    return {key: canonical(each) if each else {} for key, each in fields.items()}
+        return {key: _ordered(fields[key]) if fields[key] else {} for key in keys}
+    return {key: _ordered(each) if each else {} for key, each in fields.items()}
 
 
 def members(fields: Fields, prefix: str = "") -> Iterator[str]:

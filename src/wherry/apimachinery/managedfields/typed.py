@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import msgspec
+
 from wherry.apimachinery.managedfields.fieldset import EMPTY, SELF, Fields, item_key, value_key
 from wherry.apimachinery.schema import Schema
 
 LEAF: Fields = {}
+REMEMBERED = 512  # specs
 UNKNOWN = Schema()
 DEDUCED = Schema(type="any", preserve_unknown=True)
 
@@ -25,6 +28,9 @@ _EMBEDDED = frozenset((
 ))  # fmt: skip
 _ZERO_TEXTS = frozenset(("reportingComponent", "reportingInstance"))  # written though empty, though not required
 _POINTERS = frozenset((("ReplicationControllerSpec", "template"), ("PodSpec", "resources"), ("ContainerStatus", "resources")))
+
+_SHARED = frozenset(("spec",))
+_encode = msgspec.json.Encoder().encode
 
 
 class Untyped(Exception):
@@ -155,6 +161,7 @@ def compare(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> Compari
 
 
 _Nodes = tuple[Fields | None, Fields | None]
+_made_before: dict[tuple[int, bytes], tuple[Schema, _Nodes]] = {}  # the schema is held so that its id stays its own
 
 
 def _compare(old: Any, new: Any, schema: Schema) -> _Nodes:
@@ -189,7 +196,7 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> _
                 continue
             if not value:
                 continue
-            added, gone = _compare(None, value, child)
+            added, gone = _made(value, child) if name in _SHARED else _compare(None, value, child)
         if added is not None:
             changed[f"f:{name}"] = added
         if gone is not None:
@@ -199,6 +206,17 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> _
             if name not in new:
                 _note_removal(old[name], name, schema, changed, removed)
     return changed or None, removed or None
+
+
+def _made(value: Any, schema: Schema) -> _Nodes:
+    """`_compare` of nothing with what is often the same: the specs of Pods of one template, or of one client."""
+    key = id(schema), _encode(value)
+    known = _made_before.get(key)
+    if known is None:
+        if len(_made_before) >= REMEMBERED:
+            _made_before.clear()
+        known = _made_before[key] = schema, _compare(None, value, schema)
+    return known[1]
 
 
 def _note_removal(value: Any, name: str, schema: Schema, changed: Fields, removed: Fields) -> None:

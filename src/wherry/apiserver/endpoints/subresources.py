@@ -109,14 +109,14 @@ class Binding:
             meta = pod["metadata"]
             if where:
                 meta["labels"] = {**(meta.get("labels") or {}), **where}
-            for key, value in (body.get("metadata", {}).get("annotations") or {}).items():
-                meta.setdefault("annotations", {})[key] = value
-            conditions = pod.setdefault("status", {}).setdefault("conditions", [])
-            conditions[:] = [c for c in conditions if c["type"] != "PodScheduled"]
-            conditions.append({
+            if annotations := body.get("metadata", {}).get("annotations"):
+                meta["annotations"] = {**meta.get("annotations", {}), **annotations}
+            status = pod.setdefault("status", {})
+            scheduled = {
                 "type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now,
                 "observedGeneration": meta.get("generation", 1),
-            })
+            }
+            status["conditions"] = [*(c for c in status.get("conditions", ()) if c["type"] != "PodScheduled"), scheduled]
             return pod
 
         await store.update(call, call.info.namespace, call.info.name, transform, trusted=True)

@@ -186,7 +186,8 @@ class Store:
 
         A `resourceVersion` in the result must be the current one, else 409.  `applied`: the result's
         managedFields are settled (server-side apply does its own).  A `trusted` transform is the
-        server's own (binding, finalize): it may change what clients may not.
+        server's own (binding, finalize): it may change what clients may not, in place the object and the maps in it
+        (metadata, spec, status) alone, for what is below those is not copied; and it leaves nothing to default.
         """
         for _ in range(MAX_TRIES):
             entry = self.newest(namespace, name)
@@ -209,18 +210,19 @@ class Store:
         self, call: Call, entry: Entry, transform: Transform, applied: bool, trusted: bool
     ) -> Written:
         old: Object = decode_json(entry.value)
-        base: Object = decode_json(entry.value)
+        base: Object = _with_own_maps(old) if trusted else decode_json(entry.value)
         base["metadata"]["resourceVersion"] = str(entry.revision)
         made = transform(base)
         obj = made if isinstance(made, dict) else await made
         self._check_identity(obj, old, entry.revision)
         if not applied:
-            self.resource.strategy.default(obj)
+            if not trusted:
+                self.resource.strategy.default(obj)
             if view := self.resource.strategy.views.get(call.subresource):
                 view.keep(obj, old)  # what it cannot change has no new owner
             manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
-        if await self.chain.admit(attributes) or applied or trusted:
+        if await self.chain.admit(attributes) or applied:
             self.resource.strategy.default(obj)
         if not trusted:
             self._before_update(call, obj, old)
@@ -390,6 +392,11 @@ class Store:
 
 def _full(error: StorageFull) -> StatusError:
     return StatusError(507, "InsufficientStorage", f"the store cannot write: {error}")
+
+
+def _with_own_maps(obj: Object) -> Object:
+    """A copy whose fields that are maps are copies too; what is in these is shared."""
+    return {key: dict(value) if type(value) is dict else value for key, value in obj.items()}
 
 
 def _changed_outside_status(obj: Object, old: Object) -> bool:
