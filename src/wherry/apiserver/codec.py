@@ -43,6 +43,14 @@ def without_revision(value: bytes, revision: int) -> bytes:
     return value.replace(b'"resourceVersion":"%d",' % revision, b"", 1)
 
 
+def decoded(cached: CachedObject) -> Object:
+    """A cached object, decoded once a version and shared by all who ask: not to be changed."""
+    found: Object | None = cached.memo.get("decoded")
+    if found is None:
+        found = cached.memo["decoded"] = decode_json(cached.value)
+    return found
+
+
 def encode(obj: Any) -> bytes:
     """Any JSON value, compactly."""
     return _encode(obj)

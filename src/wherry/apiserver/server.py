@@ -99,7 +99,7 @@ class APIServer:
 
     def use(self, plugins: Sequence[Plugin]) -> None:
         """Set the admission plugins, in order."""
-        self.chain.plugins[:] = plugins
+        self.chain.use(plugins)
 
     # -- Reader (for admission, authentication, authorization) -------------------------------------
 

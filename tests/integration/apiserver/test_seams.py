@@ -151,7 +151,7 @@ async def test_a_plugin_that_awaits_and_writes_the_same_object(api: API) -> None
     await api.namespace("n")
     await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "c"}})
     meddler = Meddler(api)
-    api.server.chain.plugins.append(meddler)
+    api.server.chain.use([*api.server.chain.plugins, meddler])
     patched = await api.call("PATCH", f"{CONFIG_MAPS}/c", {"data": {"client": "too"}}, content_type=MERGE)
     assert meddler.asked == 2, "the write was tried again, upon what the plugin had written"
     assert patched["data"] == {"webhook": "was here", "client": "too"}
@@ -163,7 +163,7 @@ async def test_a_plugin_that_awaits_and_writes_the_same_object(api: API) -> None
 async def test_a_put_of_the_revision_that_a_plugin_made_old_is_a_conflict(api: API) -> None:
     await api.namespace("n")
     made = await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "c"}})
-    api.server.chain.plugins.append(Meddler(api))
+    api.server.chain.use([*api.server.chain.plugins, Meddler(api)])
     assert (await api.send("PUT", f"{CONFIG_MAPS}/c", {**made, "data": {"a": "b"}})).status == 409
 
 

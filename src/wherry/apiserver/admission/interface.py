@@ -6,7 +6,7 @@ lock is held).  `validate` sees the final object.  A plugin is one file here and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +14,8 @@ from wherry.api.resource import Object, Resource
 from wherry.apimachinery.http import UserInfo
 from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock
+
+REMEMBERED = 4096  # kinds of writes
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ class Plugin(Protocol):
     name: str
 
     def handles(self, attributes: Attributes) -> bool:
-        """Whether `admit` and `validate` want to see it; cheap."""
+        """Whether `admit` and `validate` want to see it, by operation, resource, subresource and user alone: the answer is
+        remembered."""
         ...
 
     async def admit(self, attributes: Attributes) -> None: ...
@@ -79,21 +82,38 @@ class Plugin(Protocol):
 
 
 class Chain:
-    """The plugins in order."""
+    """The plugins in order.  Which of them handle what is asked once for all writes of a kind by a user."""
 
-    def __init__(self, plugins: list[Plugin]) -> None:
-        self.plugins = plugins
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = tuple(plugins)
+        self._handlers: dict[tuple[Any, ...], list[Plugin]] = {}
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        return self._plugins
+
+    def use(self, plugins: Sequence[Plugin]) -> None:
+        """Have these from now on."""
+        self._plugins = tuple(plugins)
+        self._handlers.clear()
+
+    def _of(self, attributes: Attributes) -> list[Plugin]:
+        resource, user = attributes.resource, attributes.user
+        key = (attributes.operation, resource.group, resource.plural, attributes.subresource, user.name, user.groups)
+        found = self._handlers.get(key)
+        if found is None:
+            if len(self._handlers) >= REMEMBERED:
+                self._handlers.clear()
+            found = self._handlers[key] = [plugin for plugin in self._plugins if plugin.handles(attributes)]
+        return found
 
     async def admit(self, attributes: Attributes) -> bool:
         """Whether any plugin had a say."""
-        asked = False
-        for plugin in self.plugins:
-            if plugin.handles(attributes):
-                await plugin.admit(attributes)
-                asked = True
-        return asked
+        asked = self._of(attributes)
+        for plugin in asked:
+            await plugin.admit(attributes)
+        return bool(asked)
 
     async def validate(self, attributes: Attributes) -> None:
-        for plugin in self.plugins:
-            if plugin.handles(attributes):
-                await plugin.validate(attributes)
+        for plugin in self._of(attributes):
+            await plugin.validate(attributes)

@@ -29,10 +29,10 @@ class NamespaceLifecycle:
             if attributes.name in IMMORTAL:
                 raise errors.forbidden("", "namespaces", attributes.name, "this namespace may not be deleted")
             return
-        namespace = self._reader.read("", "namespaces", "", attributes.namespace)
+        namespace = self._reader.cached("", "namespaces", "", attributes.namespace)
         if namespace is None:
             raise errors.not_found("", "namespaces", attributes.namespace)
-        if namespace.get("status", {}).get("phase") == "Terminating":
+        if namespace.fields["status.phase"] == "Terminating":
             why = f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
             error = errors.forbidden(attributes.resource.group, attributes.resource.plural, attributes.name, why)
             cause = Cause("NamespaceTerminating", f"namespace {attributes.namespace} is being terminated", "metadata.namespace")

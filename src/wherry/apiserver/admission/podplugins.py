@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.apimachinery import errors
 from wherry.apiserver.admission.interface import Attributes, Reader
-from wherry.apiserver.codec import decode_json
+from wherry.apiserver.codec import decoded
 
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 SECONDS = 300
@@ -57,7 +57,7 @@ class Priority:
             if found is None:
                 raise errors.forbidden("", "pods", attributes.name, f"no PriorityClass with name {name} was found")
         else:
-            classes = [decode_json(c.value) for c in self._reader.cached_list("scheduling.k8s.io", "priorityclasses")]
+            classes = [decoded(c) for c in self._reader.cached_list("scheduling.k8s.io", "priorityclasses")]
             defaults = [c for c in classes if c.get("globalDefault")]
             found = min(defaults, key=lambda c: c["value"]) if defaults else None
             if found is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.api.resource import Object
 from wherry.apimachinery import errors
 from wherry.apiserver.admission.interface import Attributes, Reader
+from wherry.apiserver.codec import decoded
 from wherry.apiserver.registry.names import random_suffix
 
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -31,12 +32,13 @@ class ServiceAccount:
             return
         name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
         spec["serviceAccountName"] = spec["serviceAccount"] = name
-        account = self._reader.read("", "serviceaccounts", attributes.namespace, name)
-        if account is None:
+        cached = self._reader.cached("", "serviceaccounts", attributes.namespace, name)
+        if cached is None:
             why = f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found'
             raise errors.forbidden("", "pods", attributes.name, why)
+        account = decoded(cached)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-            spec["imagePullSecrets"] = account["imagePullSecrets"]
+            spec["imagePullSecrets"] = [dict(each) for each in account["imagePullSecrets"]]
         mount = spec.get("automountServiceAccountToken")
         if mount is None:
             mount = account.get("automountServiceAccountToken", True)

@@ -7,7 +7,6 @@ held across admission, which may await a webhook that writes the same object.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -24,7 +23,7 @@ from wherry.apiserver.codec import decode_json, encode_stored, with_revision, wi
 from wherry.apiserver.endpoints.watch import Outbox
 from wherry.apiserver.registry import deletion
 from wherry.apiserver.registry.managed import STATUS_WRITES, Codecs, manage_update, reset_fields
-from wherry.apiserver.registry.names import generate_name
+from wherry.apiserver.registry.names import generate_name, new_uid
 from wherry.storage.cached import CachedObject
 from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Entry, KeyExists, KeyMissing, RevisionMismatch, Storage, StorageFull
@@ -132,7 +131,7 @@ class Store:
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
         for name in ("selfLink", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "generation"):
             meta.pop(name, None)
-        meta["uid"] = str(uuid.uuid4())
+        meta["uid"] = new_uid()
         meta["creationTimestamp"] = rfc3339(call.now)
         if self.resource.namespaced:
             meta["namespace"] = call.info.namespace
