@@ -28,7 +28,7 @@ from .container import (
     validate_image_of_pod,
     validate_init_containers,
 )
-from .memory import remembered
+from .memory import remembered, remembered_if_good
 from .resources import validate_pod_level, validate_requirements
 from .scheduling import validate_affinity, validate_gates, validate_tolerations, validate_topology_spread
 from .security import validate_host_users, validate_os, validate_pod_security_context
@@ -230,12 +230,21 @@ def validate_pod(pod: Dict) -> list[Cause]:
     meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
     if meta.get("annotations"):
         validate_pod_annotations(meta["annotations"], spec, "metadata.annotations", errs)
-    validate_pod_spec(spec, "spec", errs, pod_name=meta.get("name") or "", is_pod=True)
+    if any(volume.get("ephemeral") is not None for volume in spec.get("volumes") or ()):  # whose claims have the Pod's name in theirs
+        validate_pod_spec(spec, "spec", errs, pod_name=meta.get("name") or "", is_pod=True)
+    else:
+        errs += remembered_if_good(spec, lambda: _spec_faults(spec))
     for kind in ("containers", "initContainers"):
         for i, container in enumerate(spec.get(kind) or ()):
             image = container.get("image") or ""
             if image[:1].isspace() or image[-1:].isspace():
                 validate_image_of_pod(container, f"spec.{kind}[{i}]", errs)
+    return errs
+
+
+def _spec_faults(spec: Dict) -> Causes:
+    errs: Causes = []
+    validate_pod_spec(spec, "spec", errs, is_pod=True)
     return errs
 
 
