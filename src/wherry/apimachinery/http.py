@@ -33,6 +33,10 @@ class PushStream(Protocol):
 
     async def aclose(self) -> None: ...
 
+    def lines(self) -> AsyncIterator[list[bytes]]:
+        """The same as lines without their ends, as many as came together.  Streams of one process share the lines."""
+        ...
+
     async def push(self, write: Callable[[bytes], None], backlog: Callable[[], int]) -> None:
         """Call `write` with HTTP/1.1 chunks (framed) until the stream ends.
 

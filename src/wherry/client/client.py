@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 from wherry.api.types import authentication_v1, core_v1, policy_v1
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response, Transport, UserInfo
-from wherry.client.codec import LIST, PartialObjectMetadata, decoder_of, encode, newest
+from wherry.client.codec import LIST, Events, PartialObjectMetadata, decoder_of, encode, newest
 from wherry.client.paths import ResourceInfo, info_of
 
 T = TypeVar("T")
@@ -45,14 +45,6 @@ class ListResult(Generic[T]):
     items: list[T]
     resource_version: str = ""
     continue_: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent(Generic[T]):
-    """ADDED, MODIFIED, DELETED or BOOKMARK (whose object has nothing but metadata)."""
-
-    type: str
-    object: T
 
 
 @dataclass(slots=True)
@@ -116,8 +108,8 @@ class Client:
         self, kind: type[T], namespace: str = "", *, resource_version: str = "", label_selector: str = "",
         field_selector: str = "", allow_bookmarks: bool = False, timeout_seconds: int = 0,
         resource: ResourceInfo | None = None, overtaken: bool = True,
-    ) -> AsyncIterator[WatchEvent[T]]:
-        """Events after `resource_version`, until the server ends the watch.  An ERROR event is raised.
+    ) -> AsyncGenerator[Events[T], None]:
+        """Events after `resource_version`, until the server ends the watch, as many as came together.  An ERROR event is raised.
 
         `overtaken=False` leaves out what a later event, already here, overtakes.  Close it (`contextlib.aclosing`)
         when leaving early: that is how the server learns of it.
@@ -131,11 +123,16 @@ class Client:
         decode = decoder_of(kind).decode_event
         async with aclosing(batches(response)) as found:
             async for batch in found:
+                events: Events[T] = []
                 for line in batch if overtaken else newest(batch):
-                    type_, obj = decode(line)
-                    if type_ == "ERROR":
-                        raise StatusError.from_json(obj)
-                    yield WatchEvent(type_, obj)
+                    event = decode(line)
+                    if event.type == "ERROR":
+                        if events:
+                            yield events
+                        raise StatusError.from_json(cast("dict[str, Any]", event.object))
+                    events.append(event)
+                if events:
+                    yield events
 
     async def create(self, obj: T, *, namespace: str | None = None, subresource: str = "", name: str = "") -> T:
         """Create `obj`, or post it to the `subresource` of the object `name` (Binding, Eviction, TokenRequest)."""
@@ -245,13 +242,18 @@ async def lines(response: Response) -> AsyncIterator[bytes]:
 
 async def batches(response: Response) -> AsyncGenerator[list[bytes], None]:
     """The same, as many at once as came together."""
+    whole_lines = getattr(response.stream, "lines", None)
+    if whole_lines is not None:  # a watch in this process
+        async with aclosing(whole_lines()) as found:
+            async for batch in found:
+                yield batch
+        return
     if response.stream is None:
         yield [line for line in response.body.splitlines() if line]
         return
     rest = b""
     try:
         async for chunk in response.stream:
-            # An event of the in-process transport is one chunk: its bytes stay the shared ones but for the newline.
             *whole, rest = (rest + chunk if rest else chunk).split(b"\n")
             if len(rest) > _MAX_LINE:
                 raise StatusError(500, "InternalError", "a watch event has more than 64 MiB")

@@ -8,6 +8,7 @@ Structs leave defaults out when they are encoded, `kind` and `apiVersion` too: `
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -36,11 +37,14 @@ class ItemList(Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
-class RawEvent(Struct, frozen=True):
-    """A watch event whose object is not decoded yet."""
+class WatchEvent(Struct, Generic[T], frozen=True):
+    """ADDED, MODIFIED, DELETED or BOOKMARK (whose object has nothing but metadata); ERROR, whose object is a dict."""
 
-    object: msgspec.Raw
+    object: T
     type: str = ""
+
+
+Events = list[WatchEvent[T]]  # a name for it where a class has a method `list`
 
 
 def encode(obj: Any) -> bytes:
@@ -71,7 +75,8 @@ class Decoder(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         self.kind = kind
         self._json = msgspec.json.Decoder(kind)
-        self._recent: OrderedDict[bytes, Any] = OrderedDict()
+        self._event = msgspec.json.Decoder(WatchEvent[kind])  # type: ignore[valid-type]
+        self._recent: OrderedDict[bytes, WatchEvent[T]] = OrderedDict()
 
     def decode(self, raw: bytes | msgspec.Raw) -> T:
         """Raises msgspec.ValidationError when the object does not fit its type."""
@@ -81,17 +86,23 @@ class Decoder(Generic[T]):
             # Explicit nulls are legal JSON for any field, and rare.
             return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self.kind)
 
-    def decode_event(self, line: bytes) -> tuple[str, Any]:
-        """A watch event's type and object (a dict for ERROR), shared between watchers of the same bytes."""
+    def decode_event(self, line: bytes) -> WatchEvent[T]:
+        """A watch event, shared between watchers of the same bytes."""
         known = self._recent.get(line)
         if known is not None:
-            return known  # type: ignore[no-any-return]
-        event = _EVENT.decode(line)
-        result = (event.type, msgspec.json.decode(event.object) if event.type == "ERROR" else self.decode(event.object))
-        self._recent[line] = result
+            return known
+        event: Any
+        try:
+            event = self._event.decode(line)
+        except msgspec.ValidationError:
+            raw = _RAW_EVENT.decode(line)
+            event = raw if raw.type == "ERROR" else WatchEvent(self.decode(raw.object), raw.type)
+        if event.type == "ERROR":
+            event = _ANY_EVENT.decode(line)
+        self._recent[line] = event
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
-        return result
+        return event  # type: ignore[no-any-return]
 
 
 class _Name(Struct, frozen=True):
@@ -114,11 +125,13 @@ def newest(lines: list[bytes]) -> list[bytes]:
 
     An object that changes fast is decoded, indexed and told to handlers once a batch.
     """
+    if len(lines) < 2:
+        return lines
     kept: list[bytes] = []
-    later: set[_Named] = set()
-    for line in reversed(lines) if len(lines) > 1 else lines:
+    later: set[tuple[str, str]] = set()
+    for line in reversed(lines):
         if line.startswith(_MODIFIED):
-            which = _NAMED.decode(line)
+            which = _which(line)
             if which in later:
                 continue
             later.add(which)
@@ -129,9 +142,16 @@ def newest(lines: list[bytes]) -> list[bytes]:
     return kept
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _which(line: bytes) -> tuple[str, str]:
+    """The object of a watch event."""
+    metadata = _NAMED.decode(line).object.metadata
+    return metadata.namespace, metadata.name
+
+
 _MODIFIED = b'{"type":"MODIFIED",'
 _NAMED = msgspec.json.Decoder(_Named)
-_EVENT = msgspec.json.Decoder(RawEvent)
+_RAW_EVENT, _ANY_EVENT = msgspec.json.Decoder(WatchEvent[msgspec.Raw]), msgspec.json.Decoder(WatchEvent[Any])
 LIST = msgspec.json.Decoder(ItemList)
 
 

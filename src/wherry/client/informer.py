@@ -135,21 +135,22 @@ class Informer(Generic[T]):
 
     async def _watch(self) -> None:
         scope = self.scope
-        events = self._client.watch(
+        watch = self._client.watch(
             scope.kind, scope.namespace, resource_version=self.resource_version, label_selector=scope.label_selector,
             field_selector=scope.field_selector, allow_bookmarks=True, timeout_seconds=self._rng.randint(*WATCH_SECONDS),
             resource=scope.resource, overtaken=False,
         )
         started = self._clock.monotonic()
         seen = 0
-        async with aclosing(events) as stream:  # type: ignore[type-var]
-            async for event in stream:
-                if event.type == "DELETED":
-                    self._deleted(key_of(event.object), event.object)
-                elif event.type != "BOOKMARK":
-                    self._put(event.object)
-                self.resource_version = event.object.metadata.resource_version
-                seen += 1
+        async with aclosing(watch) as stream:
+            async for events in stream:
+                for event in events:
+                    if event.type == "DELETED":
+                        self._deleted(key_of(event.object), event.object)
+                    elif event.type != "BOOKMARK":
+                        self._put(event.object)
+                self.resource_version = events[-1].object.metadata.resource_version
+                seen += len(events)
         if not seen and self._clock.monotonic() - started < 1:
             raise OSError("the watch ended at once")  # a server that is going away: do not spin
 

@@ -7,7 +7,8 @@ object enter or leave is ADDED or DELETED for that watcher, as upstream's watch 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from functools import lru_cache
 
 from msgspec import structs
 
@@ -24,6 +25,7 @@ BACKLOG_BYTES = 16 << 20
 BACKLOG_EVENTS = 10_000
 BOOKMARK_SECONDS = 60.0
 PACE_SECONDS = 0.004  # between two pieces of a burst
+SHARED_BYTES = 65536  # of an event that is kept for the other watchers in this process
 _HEADS = {kind: b'{"type":"%s","object":' % kind.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
 
 
@@ -183,14 +185,28 @@ class Watch:
         return self
 
     async def __anext__(self) -> bytes:
+        framed = await self._take()
+        if not framed:
+            raise StopAsyncIteration
+        return b"".join(map(_unframe, framed))
+
+    async def lines(self) -> AsyncGenerator[list[bytes], None]:
+        try:
+            while framed := await self._take():
+                yield [_line_of(each) if len(each) <= SHARED_BYTES else _unframe(each)[:-1] for each in framed]
+        finally:
+            await self.aclose()
+
+    async def _take(self) -> list[bytes]:
+        """What waits to be sent, once something does; nothing at the end."""
         while not self._lines:
             if self._ended:
                 await self.aclose()
-                raise StopAsyncIteration
+                return []
             self._wake.clear()
             await self._wake.wait()
-        lines, self._lines = self._lines, []
-        return b"".join(_unframe(line) for line in lines)
+        framed, self._lines = self._lines, []
+        return framed
 
     async def push(self, write: Callable[[bytes], None], backlog: Callable[[], int]) -> None:
         lines, self._lines = self._lines, []
@@ -227,6 +243,12 @@ def departed(event: WatchEvent) -> CachedObject:
 
 def _unframe(framed: bytes) -> bytes:
     return framed[framed.index(b"\r\n") + 2 : -2]
+
+
+@lru_cache(maxsize=256)
+def _line_of(framed: bytes) -> bytes:
+    """The event without its frame and line feed: the same object for all watchers in this process, who know it by that."""
+    return _unframe(framed)[:-1]
 
 
 __all__ = ["Compacted", "Outbox", "Watch", "event_line"]
