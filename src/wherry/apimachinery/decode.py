@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,13 +42,13 @@ class Decoded:
 
 def decode(
     body: bytes, schema: Schema, *, kind: str, version: str, group: str = "", validation: str = WARN,
-    content_type: str = "application/json", prune: bool = True,
+    content_type: str = "application/json", prune: bool = True, any_version: bool = False,
 ) -> Decoded:
     """The object in a request's body.
 
     version is without its group ("v1").  validation is the request's fieldValidation: unknown and duplicate
     fields are refused, warned of or passed over.  prune=False (server-side apply) keeps nulls and what is
-    empty, for they are intent there.  Raises StatusError 400.
+    empty, for they are intent there.  any_version: a kind that every group has (DeleteOptions).  Raises StatusError 400.
     """
     try:
         obj, duplicates, strict = _read(body, validation, content_type)
@@ -57,7 +58,7 @@ def decode(
         unread = f"the object provided is unrecognized (must be of type {kind})"
         raise errors.bad_request(f"{unread}: {why} ({summary(body)})") from None
     obj = {} if obj is None else obj
-    _check_kind(obj, kind, version, group)
+    _check_kind({**obj, "apiVersion": ""} if any_version and obj.get("kind", kind) == kind else obj, kind, version, group)
     walk = Walk(validation != IGNORE, prune, duplicates, strict)
     try:
         walk.object(obj, schema, None)
@@ -71,15 +72,16 @@ def decode(
 
 def prune_and_check(
     obj: Any, schema: Schema, *, kind: str, version: str, group: str = "", validation: str = WARN, patch: Any = None,
-    before: dict[str, Any] | None = None,
+    before: dict[str, Any] | None = None, strict: Sequence[str] = (),
 ) -> Decoded:
     """The same for an object that a patch made, which is changed in place.
 
     `patch` is what the error shows; the object when None.  `before` is the object that was patched: parts of it
-    that are still there, the very same ones, were looked at when they came.  Raises StatusError 400 for another
+    that are still there, the very same ones, were looked at when they came.  `strict`: what the patch itself has of
+    strict errors.  Raises StatusError 400 for another
     kind, else 422.
     """
-    walk = Walk(validation != IGNORE)
+    walk = Walk(validation != IGNORE, strict=list(strict))
     try:
         if not isinstance(obj, dict):
             raise DecodeError(f"json: cannot unmarshal {scalars.unmarshal_type(obj)} into Go value of type {version}.{kind}")
@@ -104,6 +106,31 @@ def _look_at(obj: dict[str, Any], before: dict[str, Any], schema: Schema, walk: 
             obj[name] = new[name]
         else:
             del obj[name]
+
+
+def decode_patch(body: bytes, form: type[dict[str, Any]] | type[list[Any]], validation: str = WARN) -> tuple[Any, list[str]]:
+    """The value in a patch's body, and what is wrong with it that does not keep it from being applied: keys given twice.
+
+    Raises DecodeError in Go's words when it is not JSON, or not of the `form` that the patch must have.
+    """
+    if wrong := explain(body):
+        raise DecodeError(wrong)
+    value, duplicates, _ = _read(body, validation, "application/json")
+    if value is not None and not isinstance(value, form):
+        wanted = "map[string]interface {}" if form is dict else "[]interface {}"
+        raise DecodeError(f"json: cannot unmarshal {scalars.unmarshal_type(value)} into Go value of type {wanted}")
+    return value, list(_repeated(value, "", duplicates)) if duplicates else []
+
+
+def _repeated(value: Any, path: str, duplicates: Duplicates) -> Iterator[str]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _repeated(item, f"{path}[{index}]", duplicates)
+    elif isinstance(value, dict):
+        _, keys = duplicates.get(id(value), (value, []))
+        yield from (f'duplicate field "{f"{path}.{key}" if path else key}"' for key in keys)
+        for key, item in value.items():
+            yield from _repeated(item, f"{path}.{key}" if path else key, duplicates)
 
 
 def summary(body: bytes, limit: int = 30) -> str:

@@ -85,6 +85,11 @@ class Request:
                 return value
         return default
 
+    def flag(self, name: str) -> bool | None:
+        """A boolean query parameter as upstream reads it: anything but `false` and `0` is true; None: absent."""
+        found = next((value for key, value in self.query if key == name), None)
+        return None if found is None else found.lower() not in ("false", "0")
+
     def params(self, name: str) -> list[str]:
         """Every value of a query parameter, in order."""
         return [value for key, value in self.query if key == name]

@@ -35,7 +35,7 @@ def parse(request: Request) -> RequestInfo:
     """The RequestInfo of `request`; its verb tells list, watch and deletecollection from get and delete."""
     if request.method != "GET" or not request.query:
         return _parse(request.method, request.path, False, "")
-    return _parse(request.method, request.path, request.param("watch") in ("1", "true", "True"), request.param("fieldSelector"))
+    return _parse(request.method, request.path, bool(request.flag("watch")), request.param("fieldSelector"))
 
 
 @lru_cache(maxsize=4096)

@@ -37,6 +37,11 @@ class API:
         sent = {"accept": "application/json", "content-type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return await self.server.handle(Request(method, unquote(path), pairs, sent, data, user))
 
+    @staticmethod
+    def request(method: str, path: str, query: list[tuple[str, str]], **headers: str) -> Request:
+        """An administrator's request with just this query, empty values included."""
+        return Request(method, path, query, headers, user=ADMIN)
+
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The decoded body; fails the test when the answer is an error."""
         response = await self.send(method, path, body, **headers)

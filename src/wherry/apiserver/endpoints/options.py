@@ -10,18 +10,21 @@ from typing import Any
 
 import msgspec
 
+from wherry.api.schemas import definition
 from wherry.apimachinery import errors
-from wherry.apimachinery.errors import Cause, StatusError
+from wherry.apimachinery.decode import decode
+from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import forbidden, invalid, not_supported, required
 from wherry.apimachinery.fields import FieldRequirement, FieldSelector
 from wherry.apimachinery.http import Request
 from wherry.apimachinery.labels import Selector
 from wherry.apiserver.call import Call
-from wherry.apiserver.codec import Codec, decode_json
+from wherry.apiserver.codec import Codec
+from wherry.apiserver.negotiation import body_media, unsupported_media
 from wherry.apiserver.registry.deletion import DeleteOptions
 
-TRUE = ("1", "true", "True", "TRUE", "t", "T")
 DEFAULT_FIELDS = ("metadata.name", "metadata.namespace")
+NO_MATCH_ON_A_PAGE = "resourceVersionMatch is forbidden when continue is provided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,6 @@ class ListOptions:
     timeout: float
     bookmarks: bool
     initial_events: bool | None
-
-
-def _list_error(causes: list[Cause]) -> StatusError:
-    return errors.invalid("meta.k8s.io", "ListOptions", "", causes)
 
 
 def parse_revision(text: str) -> int:
@@ -67,8 +66,10 @@ def _int(request: Request, name: str) -> int:
 def parse_list(request: Request, codec: Codec, *, watch: bool) -> ListOptions:
     """Raises StatusError 400 or 422."""
     version, match = request.param("resourceVersion"), request.param("resourceVersionMatch")
-    token, initial = request.param("continue"), request.param("sendInitialEvents")
-    _check_match(version, match, token, initial, watch=watch)
+    token, initial = request.param("continue"), request.flag("sendInitialEvents")
+    causes = _watch_faults(match, token, initial) if watch else _list_faults(version, match, token, initial)
+    if causes:
+        raise errors.invalid("meta.k8s.io", "ListOptions", "", causes)
     limit = _int(request, "limit")
     start_after, revision = "", parse_revision(version)
     exact = match == "Exact"
@@ -88,7 +89,7 @@ def parse_list(request: Request, codec: Codec, *, watch: bool) -> ListOptions:
         raise errors.bad_request(str(error)) from None
     return ListOptions(
         label_selector, field_selector, limit, start_after, revision, exact, bool(version), float(_int(request, "timeoutSeconds")),
-        request.param("allowWatchBookmarks") in TRUE, None if not initial else initial in TRUE,
+        bool(request.flag("allowWatchBookmarks")), initial,
     )
 
 
@@ -109,27 +110,36 @@ def _fields(selector: FieldSelector, codec: Codec) -> FieldSelector:
     return FieldSelector(tuple(found))
 
 
-def _check_match(version: str, match: str, token: str, initial: str, *, watch: bool) -> None:
+def _list_faults(version: str, match: str, token: str, initial: bool | None) -> list[Cause]:
     causes = []
     if match:
-        if watch and not initial:
-            causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch"))
-        if not version and not initial:
+        if not version:
             causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
         if token:
-            causes.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+            causes.append(forbidden("resourceVersionMatch", NO_MATCH_ON_A_PAGE))
         if match not in ("Exact", "NotOlderThan"):
             causes.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
         if match == "Exact" and version == "0":
             causes.append(forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
-    if initial:
-        if not watch:
-            causes.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-        elif match != "NotOlderThan":
-            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+    if initial is not None:
+        causes.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return causes
+
+
+def _watch_faults(match: str, token: str, initial: bool | None) -> list[Cause]:
+    causes = []
+    if initial is not None and match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        causes.append(forbidden("resourceVersionMatch", why))
+    if match:
+        if initial is None:
+            why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
             causes.append(forbidden("resourceVersionMatch", why))
-    if causes:
-        raise _list_error(causes)
+        if match != "NotOlderThan":
+            causes.append(not_supported("resourceVersionMatch", match, ("NotOlderThan",)))
+        if token:
+            causes.append(forbidden("resourceVersionMatch", NO_MATCH_ON_A_PAGE))
+    return causes
 
 
 def encode_continue(revision: int, last: str) -> str:
@@ -179,7 +189,7 @@ def set_write_options(call: Call) -> None:
         causes.append(invalid("fieldManager", manager, "should only contain printable characters"))
     if apply and not manager:
         causes.append(required("fieldManager", "is required for apply patch"))
-    if not apply and request.method == "PATCH" and request.param("force") in TRUE:
+    if not apply and request.method == "PATCH" and request.flag("force"):
         causes.append(forbidden("force", "may not be specified for non-apply patch"))
     validation = request.param("fieldValidation")
     if validation not in ("", "Ignore", "Warn", "Strict"):
@@ -203,24 +213,26 @@ def parse_delete(call: Call) -> DeleteOptions:
     request = call.request
     options: dict[str, Any] = {}
     if request.body.strip():
-        try:
-            options = decode_json(request.body)
-        except msgspec.DecodeError as error:
-            why = f"couldn't get version/kind; json parse error: {error}"
-            raise errors.bad_request(f"the object provided is unrecognized (must be of type DeleteOptions): {why}") from None
-        if not isinstance(options, dict) or not isinstance(options.get("preconditions") or {}, dict):
-            raise errors.bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
+        options = _delete_body(request)
     for name in ("propagationPolicy",):
         if not options.get(name) and (value := request.param(name)):
             options[name] = value
     if options.get("gracePeriodSeconds") is None and request.param("gracePeriodSeconds"):
         options["gracePeriodSeconds"] = _int(request, "gracePeriodSeconds")
-    if options.get("orphanDependents") is None and request.param("orphanDependents"):
-        options["orphanDependents"] = request.param("orphanDependents") in TRUE
-    if not isinstance(options.get("gracePeriodSeconds") or 0, int):
-        raise errors.bad_request("json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64")
+    if options.get("orphanDependents") is None and (orphan := request.flag("orphanDependents")) is not None:
+        options["orphanDependents"] = orphan
     dry = options.get("dryRun") or request.params("dryRun")
     if any(value != "All" for value in dry):
         raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [not_supported("dryRun", dry, ("All",))])
     call.dry_run = bool(dry)
     return DeleteOptions.parse(options)
+
+
+def _delete_body(request: Request) -> dict[str, Any]:
+    """The DeleteOptions of a body, in whichever group's version its sender knows them.  Raises StatusError 400 or 415."""
+    media = body_media(request.headers.get("content-type", ""))
+    if media not in ("application/json", "application/yaml"):
+        raise unsupported_media()
+    schema = definition("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
+    options = decode(request.body, schema, kind="DeleteOptions", version="v1", validation="Ignore", content_type=media, any_version=True)
+    return options.obj

@@ -97,7 +97,7 @@ def _list_now(store: Store, options: ListOptions, selection: Selection, shape: S
     found = candidates(cacher, selection)
     if options.start_after:  # the token of an expired list: the rest, as it is now
         start = options.start_after.lstrip("/")
-        found = [cached for cached in found if _position(cached, selection.namespace) > start]
+        found = [cached for cached in found if position(cached, selection.namespace) > start]
     limit = options.limit
     if not limit:
         items = found if selection.everything else [c for c in found if selection.matches(c)]
@@ -107,7 +107,7 @@ def _list_now(store: Store, options: ListOptions, selection: Selection, shape: S
         if not selection.matches(cached):
             continue
         if len(items) == limit:
-            token = encode_continue(revision, _position(items[-1], selection.namespace))
+            token = encode_continue(revision, position(items[-1], selection.namespace))
             remaining = len(found) - index if selection.everything else None
             break
         items.append(cached)
@@ -124,7 +124,7 @@ def candidates(cacher: Cacher, selection: Selection, *, namespaced: bool = True)
     return cacher.list(selection.namespace, selection.labels, selection.fields)
 
 
-def _position(cached: CachedObject, namespace: str) -> str:
+def position(cached: CachedObject, namespace: str) -> str:
     """Where a page ended: the name, or namespace/name in a list over all namespaces."""
     return cached.name if namespace or not cached.namespace else f"{cached.namespace}/{cached.name}"
 
@@ -150,12 +150,12 @@ async def _list_at(store: Store, options: ListOptions, selection: Selection, sha
         if not selection.matches(cached):
             continue
         if options.limit and len(items) == options.limit:
-            token, remaining = encode_continue(page.revision, _position(items[-1], selection.namespace)), len(page.entries) - index
+            token, remaining = encode_continue(page.revision, position(items[-1], selection.namespace)), len(page.entries) - index
             break
         items.append(cached)
     more = page.more and not token and bool(items)
     if more:
-        token, remaining = encode_continue(page.revision, _position(items[-1], selection.namespace)), page.remaining
+        token, remaining = encode_continue(page.revision, position(items[-1], selection.namespace)), page.remaining
     return shape.many(items, page.revision, token, remaining if selection.everything else None)
 
 
@@ -175,7 +175,7 @@ async def _watch(call: Call, store: Store, options: ListOptions, selection: Sele
     watch = Watch(cacher, selection, shape, clock, store.outbox, timeout=timeout, bookmarks=options.bookmarks)
     initial_events = options.initial_events if options.initial_events is not None else options.revision == 0
     await fresh(cacher, options.revision, clock)
-    revision = cacher.revision if initial_events else options.revision
+    revision = cacher.revision if initial_events or not options.revision else options.revision
     initial = [c for c in candidates(cacher, selection) if selection.matches(c)] if initial_events else None
     try:
         watch.start(revision, initial, initial_bookmark=bool(options.initial_events) and options.bookmarks)

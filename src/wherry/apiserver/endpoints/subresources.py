@@ -13,6 +13,8 @@ from wherry.apimachinery.decode import decode
 from wherry.apimachinery.fielderrors import invalid
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
+from wherry.apimachinery.managedfields import apply_patch
+from wherry.apimachinery.values import deep_copy
 from wherry.apiserver.admission.interface import Reader
 from wherry.apiserver.admission.nodeplugins import topology_labels
 from wherry.apiserver.call import Call
@@ -21,12 +23,13 @@ from wherry.apiserver.endpoints import read, write
 from wherry.apiserver.endpoints.options import set_write_options
 from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.negotiation import Media, body_media, negotiate, unsupported_media
-from wherry.apiserver.registry.store import Store
+from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock, rfc3339
 
 _SCALE_V1 = Version("v1", "io.k8s.api.autoscaling.v1.Scale")
 _SCALE = Codec(Resource("scales", "Scale", "autoscaling", (_SCALE_V1,), printer=SCALE, virtual=True), _SCALE_V1)
+_SCALE_KIND = ("Scale", "autoscaling/v1", "io.k8s.api.autoscaling.v1.Scale")
 SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -47,10 +50,10 @@ class ObjectViews:
         raise errors.method_not_allowed()
 
 
-def decode_other(call: Call, kind: str, api_version: str, name: str) -> Object:
+def decode_other(call: Call, kind: str, api_version: str, name: str, media: str = "") -> Object:
     """A body of another kind than the resource's (Binding, Eviction, Scale ...).  Raises StatusError."""
     group, _, version = api_version.rpartition("/")
-    media = body_media(call.request.headers.get("content-type", ""))
+    media = media or body_media(call.request.headers.get("content-type", ""))
     if media not in ("application/json", "application/yaml"):
         raise unsupported_media()
     done = decode(
@@ -152,11 +155,15 @@ class Scale:
             cached = store.require(info.namespace, info.name)
             return self._answer(call, scale_of(decode_json(cached.value), cached.revision), cached.revision, media)
         set_write_options(call)
+        given_media = body_media(call.request.headers.get("content-type", ""))
+        if info.verb == "patch" and given_media == "application/apply-patch+yaml":
+            written = await self._apply(call, store)
+            return self._answer(call, scale_of(written.obj, written.revision), written.revision, media)
         if info.verb == "update":
-            body = decode_other(call, "Scale", "autoscaling/v1", "io.k8s.api.autoscaling.v1.Scale")
+            body = decode_other(call, *_SCALE_KIND)
             change: Any = lambda scale: body  # noqa: E731
         elif info.verb == "patch":
-            change = write.parse_patch(body_media(call.request.headers.get("content-type", "")), call)
+            change, _ = write.parse_patch(given_media, call)
         else:
             raise errors.method_not_allowed()
 
@@ -166,9 +173,7 @@ class Scale:
             scale = change(scale_of(old, revision))
             replicas = (scale.get("spec") or {}).get("replicas", 0)
             given = (scale.get("metadata") or {}).get("resourceVersion", "")
-            if not isinstance(replicas, int) or replicas < 0:
-                cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-                raise errors.invalid("autoscaling", "Scale", info.name, [cause])
+            _check_replicas(replicas, info.name)
             if given:
                 old["metadata"]["resourceVersion"] = given
             old["spec"]["replicas"] = replicas
@@ -177,11 +182,43 @@ class Scale:
         written = await store.update(call, info.namespace, info.name, transform)
         return self._answer(call, scale_of(written.obj, written.revision), written.revision, media)
 
+    async def _apply(self, call: Call, store: Store) -> Written:
+        """Server-side apply of a Scale: what it claims is the object's own spec.replicas, through this subresource."""
+        info, codec = call.info, call.codec
+        scale = decode_other(call, *_SCALE_KIND, media="application/yaml")
+        if not scale.get("kind") or scale.get("apiVersion") != "autoscaling/v1":
+            raise errors.bad_request("kind and apiVersion must be set in an apply patch")
+        meta = scale.get("metadata") or {}
+        write.check_namespace(call, scale)
+        write.check_name(call, meta.get("name") or info.name)
+        told = {k: meta[k] for k in ("uid", "resourceVersion", "managedFields") if meta.get(k)}
+        applied = {
+            "kind": codec.kind, "apiVersion": codec.api_version, "metadata": {"name": info.name, "namespace": info.namespace, **told},
+            "spec": {k: v for k, v in (scale.get("spec") or {}).items() if k == "replicas"},
+        }
+
+        def transform(old: Object | None) -> Object:
+            assert old is not None
+            merged = apply_patch(
+                codec.from_hub(old), deep_copy(applied), schema=codec.schema, manager=call.field_manager, api_version=codec.api_version,
+                subresource="scale", force=bool(call.request.flag("force")), now=rfc3339(call.now),
+            )
+            _check_replicas(merged.setdefault("spec", {}).setdefault("replicas", 0), info.name)
+            return codec.to_hub(merged)
+
+        return await store.update(call, info.namespace, info.name, transform, applied=True)
+
     def _answer(self, call: Call, scale: Object, revision: int, media: Media) -> Response:
         """The Scale in the form that was asked for."""
         shown = CachedObject("", call.info.namespace, call.info.name, revision, encode(scale), {}, {}, {})
         shape = shape_for(_SCALE, media, call.request.param("includeObject"), self._clock)
         return read.answer(shape.single(shown), media)
+
+
+def _check_replicas(replicas: Any, name: str) -> None:
+    if not isinstance(replicas, int) or replicas < 0:
+        cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise errors.invalid("autoscaling", "Scale", name, [cause])
 
 
 def scale_of(obj: Object, revision: int) -> Object:

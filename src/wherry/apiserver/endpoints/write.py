@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import msgspec
 
 from wherry.api.resource import Object
 from wherry.apimachinery import errors
-from wherry.apimachinery.decode import decode, prune_and_check
+from wherry.apimachinery.decode import decode, decode_patch, prune_and_check
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.managedfields import apply_patch
 from wherry.apimachinery.patch import apply_json_patch, apply_merge_patch, apply_strategic_merge_patch
+from wherry.apimachinery.prune import DecodeError
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json, encode, with_revision
-from wherry.apiserver.endpoints.options import TRUE, parse_delete, parse_list, set_write_options
-from wherry.apiserver.endpoints.read import answer, candidates
+from wherry.apiserver.endpoints.options import encode_continue, parse_delete, parse_list, set_write_options
+from wherry.apiserver.endpoints.read import answer, candidates, position
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
-from wherry.apiserver.registry.deletion import DeleteOptions
 from wherry.apiserver.registry.managed import reset_fields
 from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
@@ -72,6 +71,8 @@ def check_namespace(call: Call, obj: Object) -> None:
 
 def check_name(call: Call, name: str) -> None:
     """The object's name must be the URL's."""
+    if not name:
+        raise errors.bad_request(f"the name of the object ({call.info.name} based on URL) was undeterminable: name must be provided")
     if name != call.info.name:
         raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.info.name})")
 
@@ -137,25 +138,25 @@ async def patch(call: Call, store: Store, clock: Clock) -> Response:
     set_write_options(call)
     if media in ("application/apply-patch+yaml", "application/apply-patch+cbor"):
         return await _apply(call, store, clock)
-    change = parse_patch(media, call)
+    change, strict = parse_patch(media, call)
     codec = call.codec
 
     def transform(old: Object | None) -> Object:
         assert old is not None
         before = codec.from_hub(old)
-        return codec.to_hub(check_patched(call, change(before), before))
+        return codec.to_hub(check_patched(call, change(before), before, strict))
 
     written = await store.update(call, call.info.namespace, call.info.name, transform)
     warn_if_idle(call)
     return respond(call, store, written, clock)
 
 
-def check_patched(call: Call, obj: Any, before: Object) -> Object:
+def check_patched(call: Call, obj: Any, before: Object, strict: Sequence[str] = ()) -> Object:
     """What a patch made of `before` must still be an object of the kind; unknown fields are warned of or refused."""
     codec = call.codec
     done = prune_and_check(
         obj, codec.schema, kind=codec.kind, version=codec.api_version.rsplit("/", 1)[-1], group=codec.group,
-        validation=call.field_validation, before=before,
+        validation=call.field_validation, before=before, strict=strict,
     )
     for text in done.warnings:
         call.warn(text)
@@ -164,19 +165,17 @@ def check_patched(call: Call, obj: Any, before: Object) -> Object:
     return done.obj
 
 
-def parse_patch(media: str, call: Call) -> Any:
-    """A function from the old object to the new one.  Raises StatusError 400 or 415."""
+def parse_patch(media: str, call: Call) -> tuple[Callable[[Object], Any], list[str]]:
+    """A function from the old object to the new one, and which keys the patch has twice.  Raises StatusError 400 or 415."""
     kinds = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json")
     if media not in kinds:
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    prefix = "" if media == kinds[2] else "error decoding patch: "
     try:
-        body: Any = decode_json(call.request.body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise errors.bad_request(f"error decoding patch: {error}") from None
-    if media == kinds[0] and not isinstance(body, list):
-        raise errors.bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    if media != kinds[0] and not isinstance(body, dict):
-        raise errors.bad_request("error decoding patch: the patch must be an object")
+        body, strict = decode_patch(call.request.body, list if media == kinds[0] else dict, call.field_validation)
+    except (DecodeError, RecursionError) as error:
+        raise errors.bad_request(f"{prefix}{error}") from None
+    body = body if body is not None else [] if media == kinds[0] else {}
 
     def change(old: Object) -> Any:
         if media == kinds[0]:
@@ -185,7 +184,7 @@ def parse_patch(media: str, call: Call) -> Any:
             return apply_merge_patch(old, body)
         return apply_strategic_merge_patch(old, body, call.codec.schema)
 
-    return change
+    return change, strict
 
 
 async def _apply(call: Call, store: Store, clock: Clock) -> Response:
@@ -205,10 +204,13 @@ async def _apply(call: Call, store: Store, clock: Clock) -> Response:
     check_name(call, obj["metadata"].setdefault("name", call.info.name))
     if obj["metadata"].get("managedFields"):
         raise errors.bad_request("metadata.managedFields must be nil")
-    body, force = encode(obj), call.request.param("force") in TRUE
+    body, force = encode(obj), bool(call.request.flag("force"))
 
     def transform(old: Object | None) -> Object:
         live = None if old is None else codec.from_hub(old)
+        if live is None and (uid := obj["metadata"].get("uid")):
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise errors.conflict(call.resource.group, call.resource.plural, call.info.name, why)
         merged = apply_patch(
             live, decode_json(body), schema=codec.schema, manager=call.field_manager, api_version=codec.api_version,
             subresource=call.subresource, force=force, now=rfc3339(call.now),
@@ -242,13 +244,19 @@ async def delete_collection(call: Call, store: Store, clock: Clock) -> Response:
     listed = parse_list(call.request, call.codec, watch=False)
     selection = Selection(call.info.namespace, "", listed.labels, listed.fields)
     found = [c for c in candidates(store.cacher, selection) if selection.matches(c)]
+    token, remaining, revision = "", None, store.cacher.revision
+    if listed.start_after:
+        found = [cached for cached in found if position(cached, selection.namespace) > listed.start_after]
+    if 0 < listed.limit < len(found):  # as many as were asked for; the answer says where the rest begins
+        token = encode_continue(revision, position(found[listed.limit - 1], selection.namespace))
+        remaining = len(found) - listed.limit if selection.everything else None
+        found = found[: listed.limit]
     gone = []
-    each_options = DeleteOptions(options.grace_period_seconds, options.propagation_policy, options.orphan_dependents)
     for cached in found:
         call.info = type(call.info)("deletecollection", call.info.path, call.info.group, call.info.version, call.info.resource,
                                     namespace=cached.namespace)
         try:
-            written = await store.delete(call, cached.namespace, cached.name, each_options)
+            written = await store.delete(call, cached.namespace, cached.name, options)
         except StatusError as error:
             if error.reason != "NotFound":
                 raise
@@ -257,4 +265,4 @@ async def delete_collection(call: Call, store: Store, clock: Clock) -> Response:
         gone.append(store.cacher.describe(entry, with_revision(written.value, written.revision)))
     media = negotiate(call.request.headers.get("accept", ""))
     shape = shape_for(call.codec, media, call.request.param("includeObject"), clock)
-    return answer(shape.many(gone, store.cacher.revision, "", None), media)
+    return answer(shape.many(gone, store.cacher.revision, token, remaining), media)
