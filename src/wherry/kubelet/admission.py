@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from wherry.api.pod import host_ports
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 from wherry.kubelet.machine import Machine
@@ -28,11 +29,13 @@ def admit(
     pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], machine: Machine,
 ) -> Rejection | None:
     """None when `pod` may run beside `others`."""
+    living = [each for each in others if not is_terminal(each.status.phase)]
     return (
         _unsupported(pod)
         or _security_modules(pod, machine)
         or _operating_system(pod, machine.operating_system)
-        or _resources(pod, [each for each in others if not is_terminal(each.status.phase)], capacity)
+        or _host_ports(pod, living)
+        or _resources(pod, living, capacity)
     )
 
 
@@ -70,6 +73,16 @@ def _security_modules(pod: core_v1.Pod, machine: Machine) -> Rejection | None:
 def _operating_system(pod: core_v1.Pod, operating_system: str) -> Rejection | None:
     if pod.spec.os is not None and pod.spec.os.name != operating_system:
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    return None
+
+
+def _host_ports(pod: core_v1.Pod, others: list[core_v1.Pod]) -> Rejection | None:
+    """0.0.0.0 is every address, so it clashes with any."""
+    wanted = host_ports(pod)
+    taken = [port for each in others for port in host_ports(each)] if wanted else []
+    for address, *port in wanted:
+        if any(port == other and (address == at or "0.0.0.0" in (address, at)) for at, *other in taken):
+            return Rejection("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
     return None
 
 

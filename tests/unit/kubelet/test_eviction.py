@@ -174,6 +174,20 @@ def test_what_cannot_be_enforced_is_refused(context: dict[str, Any], machine: Ma
     assert (refused.reason if refused else None) == reason
 
 
+@pytest.mark.parametrize(("taken", "refused"), [
+    pytest.param({"hostPort": 80}, True, id="the same"),
+    pytest.param({"hostPort": 80, "hostIP": "127.0.0.1"}, True, id="one of all addresses"),
+    pytest.param({"hostPort": 80, "protocol": "UDP"}, False, id="another protocol"),
+    pytest.param({"hostPort": 81}, False, id="another port"),
+])
+def test_a_port_of_the_host_is_given_once(taken: dict[str, Any], refused: bool) -> None:
+    def listens(port: dict[str, Any]) -> core_v1.Pod:
+        return pod({"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 1, **port}]}]})
+
+    found = admit(listens({"hostPort": 80}), [listens(taken)], {"pods": "110"}, Machine())
+    assert (found.reason if found else None) == ("NodePorts" if refused else None)
+
+
 def test_a_pods_own_limit_is_its_limit() -> None:
     whole = {"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "1Gi"}}}
     assert pod_totals(pod(whole)) == ({"cpu": "1"}, {"cpu": "2", "memory": "1Gi"})
