@@ -87,6 +87,25 @@ async def test_a_silent_node_is_tainted_and_its_pods_go_when_their_time_is_over(
         assert going == {"long": False, "short": True}
 
 
+async def test_a_persons_taint_that_tells_no_time_counts_from_when_it_is_seen(world):
+    async with world() as w:
+        await start(w)
+        for name, seconds in (("short", 5), ("long", 60)):
+            tolerated = core_v1.Toleration(key="evict", operator="Exists", effect="NoExecute", toleration_seconds=seconds)
+            await add_pod(w, name, "n1", [tolerated])
+        taint = [{"key": "evict", "effect": "NoExecute"}]
+        await w.client.patch(core_v1.Node, "n1", {"spec": {"taints": taint}}, patch_type="merge")
+        await w.advance(4)
+        assert not any(pod.metadata.deletion_timestamp for pod in await w.pods())
+        await w.advance(3)
+        going = {pod.metadata.name: bool(pod.metadata.deletion_timestamp) for pod in await w.pods()}
+        assert going == {"long": False, "short": True}
+        await w.client.patch(core_v1.Node, "n1", {"spec": {"taints": None}}, patch_type="merge")
+        await w.advance(60)
+        assert ("Pod/long", "TaintManagerEviction", "Cancelling deletion of Pod default/long") in await w.events()
+        assert not next(pod for pod in await w.pods() if pod.metadata.name == "long").metadata.deletion_timestamp
+
+
 async def test_a_node_that_comes_back_loses_its_taints(world):
     async with world() as w:
         await start(w)

@@ -23,7 +23,7 @@ class TaintEvictionController(Controller):
         self.nodes = self.informer(core_v1.Node)
         self.pods = self.informer(core_v1.Pod)
         self.pods.store.add_indexer("node", by_node)
-        self._due: dict[str, float] = {}  # wall time, of Pods that will have to go
+        self._seen: dict[str, float] = {}  # wall time since when it is known of a Pod that it will have to go
         self.pods.add_handler(Handler(self._pod_changed, self._pod_updated, self._pod_gone))
         self.nodes.add_handler(Handler(self._node_changed, self._node_updated))
 
@@ -37,7 +37,7 @@ class TaintEvictionController(Controller):
             self._pod_changed(new)
 
     def _pod_gone(self, pod: core_v1.Pod) -> None:
-        self._due.pop(key_of(pod), None)
+        self._seen.pop(key_of(pod), None)
 
     def _node_changed(self, node: core_v1.Node) -> None:
         if node.spec.taints:
@@ -57,12 +57,12 @@ class TaintEvictionController(Controller):
         if pod is None or node is None or pod.metadata.deletion_timestamp is not None:
             return None
         now = self.clock.time()
-        due = evict_at(pod, node.spec.taints, now)
+        due = evict_at(pod, node.spec.taints, now, self._seen.get(key))
         if due is None:
-            if self._due.pop(key, None) is not None:
+            if self._seen.pop(key, None) is not None:
                 self.recorder.normal(pod, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
             return None
-        self._due[key] = due
+        self._seen.setdefault(key, now)
         if due > now:
             return RequeueAfter(due - now)
         self.recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")

@@ -12,10 +12,11 @@ from wherry.api.types import core_v1
 from wherry.util.clock import parse_rfc3339
 
 
-def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float) -> float | None:
+def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float, seen: float | None = None) -> float | None:
     """The wall time at which the Pod has to go; None when it may stay.
 
-    It may stay for the shortest `tolerationSeconds` of the tolerations used, from when the last taint came.
+    It may stay for the shortest `tolerationSeconds` of the tolerations used, from when the last taint came: a
+    person's taint does not tell, so it counts from when the Pod was first `seen` to have to go (without: now).
     """
     execute = [taint for taint in taints if taint.effect == "NoExecute"]
     if not execute:
@@ -28,5 +29,6 @@ def evict_at(pod: core_v1.Pod, taints: Sequence[core_v1.Taint], now: float) -> f
         seconds += [each.toleration_seconds for each in used if each.toleration_seconds is not None]
     if not seconds:
         return None
-    since = max((parse_rfc3339(taint.time_added) for taint in execute if taint.time_added), default=now)
+    first = now if seen is None else seen
+    since = max(parse_rfc3339(taint.time_added) if taint.time_added else first for taint in execute)
     return since + max(0, min(seconds))
