@@ -96,12 +96,17 @@ def make_status(
     config: KubeletConfig, machine: Machine, old: core_v1.NodeStatus, now: str, *, runtime: tuple[str, str], images: Sequence[Image],
     fault: str = "", pressures: Collection[str] = (),
 ) -> Json:
-    """The whole status of the node."""
+    """The whole status of the node.
+
+    What others advertise (https://kubernetes.io/docs/tasks/administer-cluster/extended-resource-node/) may be asked for too.
+    """
     figures = capacity(config, machine)
+    extended = {name: amount for name, amount in old.capacity.items() if "/" in name}
+    gone = {name: None for name in old.allocatable if "/" in name and name not in extended}
     return {
         "addresses": [{"type": "InternalIP", "address": config.node_ip}, {"type": "Hostname", "address": config.node_name}],
         "capacity": figures,
-        "allocatable": figures,
+        "allocatable": {**figures, **extended, **gone},
         "conditions": make_conditions(old.conditions, now, fault, pressures),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
         "nodeInfo": {

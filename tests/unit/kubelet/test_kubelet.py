@@ -429,6 +429,20 @@ async def test_what_the_node_cannot_take_fails(node: Node, spec: dict[str, Any],
 # The node --------------------------------------------------------------------------------------------
 
 
+async def test_what_others_advertise_may_be_asked_for(node: Node) -> None:
+    async def advertise(amount: str | None) -> None:
+        await node.client.patch(core_v1.Node, "n1", {"status": {"capacity": {"example.com/thing": amount}}}, subresource="status")
+        await node.run(20, 1)
+
+    await node.clock.settle(300)
+    await advertise("4")
+    found = (await node.client.get(core_v1.Node, "n1")).status
+    assert (found.capacity["example.com/thing"], found.allocatable["example.com/thing"]) == ("4", "4")
+    await advertise(None)
+    found = (await node.client.get(core_v1.Node, "n1")).status
+    assert "example.com/thing" not in found.capacity | found.allocatable
+
+
 async def test_the_node_is_ready_at_once_and_keeps_its_lease(node: Node) -> None:
     await node.clock.settle(300)
     found = await node.client.get(core_v1.Node, "n1")
