@@ -155,6 +155,7 @@ def test_suspend_and_resume():
     suspend(True)
     w.settle()
     assert counts(w) == {"terminating": 1}
+    assert w.job.status.start_time is None
     w.end(next(iter(w.pods)), "Failed")
     w.settle(100)
     suspend(False)

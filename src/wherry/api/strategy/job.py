@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from wherry.api.resource import Strategy
@@ -198,22 +199,39 @@ def validate(obj: Dict) -> list[Cause]:
     return errs
 
 
-def _started(job: Dict) -> bool:
-    return bool((job.get("status") or {}).get("startTime"))
-
-
 _PLACING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
 
 
+def _rests(job: Dict) -> bool:
+    """It is suspended and nothing of it runs: it never began, or it is known that its Pods are gone (KEP-5440)."""
+    status = job.get("status") or {}
+    told = any(each.get("type") == "Suspended" and each.get("status") == "True" for each in status.get("conditions") or ())
+    return bool(job["spec"].get("suspend")) and (not status.get("startTime") or (told and not status.get("active")))
+
+
 def _template_of(new: Dict, old: Dict) -> Dict:
-    """The new template; of a Job that is suspended and never ran, with the old one's placing, which may change."""
+    """The new template; of a Job that rests, with the old one's placing and resources, which may change."""
     template: Dict = new["spec"].get("template") or {}
-    if not (old["spec"].get("suspend") and not _started(old)):
+    if not _rests(old):
         return template
     before = old["spec"].get("template") or {}
+    was: Dict = before.get("spec") or {}
     spec = {key: value for key, value in (template.get("spec") or {}).items() if key not in _PLACING}
-    spec |= {key: value for key, value in (before.get("spec") or {}).items() if key in _PLACING}
+    spec |= {key: value for key, value in was.items() if key in _PLACING}
+    for kind in ("containers", "initContainers"):
+        if kind in spec:
+            spec[kind] = _with_resources_of(was.get(kind) or [], spec[kind])
     return {**template, "metadata": before.get("metadata", {}), "spec": spec}
+
+
+def _with_resources_of(old: list[Dict], new: list[Dict]) -> list[Dict]:
+    """The new containers with the requests and limits that the old ones of the same places have."""
+    result = []
+    for container, before in zip_longest(new, old):
+        if container is not None:
+            made = {key: value for key, value in container.items() if key != "resources"}
+            result.append(made | {key: value for key, value in (before or {}).items() if key == "resources"})
+    return result
 
 
 def validate_update(obj: Dict, old: Dict) -> list[Cause]:

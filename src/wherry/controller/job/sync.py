@@ -171,7 +171,7 @@ def _completed(o: Observed, t: Tally, status: Status) -> m.Condition | None:
 
 
 def _note_suspension(o: Observed, status: Status, events: list[Event]) -> None:
-    """A Job that goes on again starts its time anew; one that was never suspended has no such condition."""
+    """A Job that rests has no start, and starts its time anew when it goes on; one that was never suspended has no such condition."""
     current = next((each for each in status.conditions if each["type"] == m.SUSPENDED), None)
     suspended = m.is_suspended(o.job)
     if (current is None and not suspended) or (current is not None and (current["status"] == "True") == suspended):
@@ -182,8 +182,7 @@ def _note_suspension(o: Observed, status: Status, events: list[Event]) -> None:
     if current is None and fresh not in status.conditions:
         status.conditions.append(fresh)
     events.append(("Normal", word, f"Job {word.lower()}"))
-    if not suspended:
-        status.start_time = rfc3339(o.now)
+    status.start_time = None if suspended else rfc3339(o.now)
 
 
 def _count(o: Observed, t: Tally, status: Status, verdict: m.Condition | None, events: list[Event]) -> Generator[Action, Any, None]:

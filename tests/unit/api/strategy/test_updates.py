@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from wherry.api.strategy.job import JOB
 from wherry.api.strategy.namespace import NAMESPACE
 from wherry.api.strategy.pod import POD
 from wherry.api.strategy.pod.update import keep_all_but_ephemeral_containers, validate_ephemeral_containers_update, validate_resize
@@ -169,3 +170,27 @@ def test_only_the_finalize_subresource_changes_finalizers() -> None:
     NAMESPACE.prepare_for_create(old)
     new, causes = update(NAMESPACE, old, {"spec": {"finalizers": []}})
     assert (new["spec"]["finalizers"], causes) == (["kubernetes"], [])
+
+
+RUNNING = {"startTime": "2026-01-01T00:00:00Z", "active": 1}
+RESTS = {"conditions": [{"type": "Suspended", "status": "True"}], **RUNNING, "active": 0}
+
+
+@pytest.mark.parametrize(("suspend", "status", "patch", "refused"), [
+    pytest.param(True, {}, {"nodeSelector": {"a": "b"}}, False, id="placing before it begins"),
+    pytest.param(True, RESTS, {"nodeSelector": {"a": "b"}}, False, id="placing while it rests"),
+    pytest.param(True, RUNNING, {"nodeSelector": {"a": "b"}}, True, id="its Pods are still going"),
+    pytest.param(False, RUNNING, {"nodeSelector": {"a": "b"}}, True, id="it runs"),
+    pytest.param(True, RESTS, {"containers": [{"name": "c", "resources": {"requests": {"cpu": "2"}}}]}, False, id="resources"),
+    pytest.param(False, RUNNING, {"containers": [{"name": "c", "resources": {"requests": {"cpu": "2"}}}]}, True, id="resources while it runs"),
+    pytest.param(True, RESTS, {"containers": [{"name": "c", "image": "y"}]}, True, id="never the image"),
+])
+def test_what_may_change_of_a_job_that_rests(suspend: bool, status: dict[str, Any], patch: dict[str, Any], refused: bool) -> None:
+    pod_spec = {"containers": [{"name": "c", "image": "x"}], "restartPolicy": "Never"}
+    old = {"metadata": {"name": "j", "uid": "u"}, "spec": {"suspend": suspend, "template": {"spec": pod_spec}}, "status": status}
+    JOB.default(old)
+    JOB.prepare_for_create(old)
+    JOB.default(old)
+    old["status"] = status
+    _, causes = update(JOB, old, {"spec": {"template": {"spec": patch}}})
+    assert [cause["field"] for cause in causes] == (["spec.template"] if refused else [])
