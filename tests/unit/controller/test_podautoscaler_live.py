@@ -123,6 +123,7 @@ async def test_load_scales_up_and_its_end_scales_down(world: World) -> None:
                 "the HPA was able to successfully calculate a replica count from cpu resource utilization (percentage of request)",
             ),
             "ScalingLimited": ("False", "DesiredWithinRange", "the desired count is within the acceptable range"),
+            "ScaledToZero": ("False", "NotScaledToZero", "the HPA controller did not scale the workload to zero"),
         }
         assert await said(w) == [("SuccessfulRescale", "New size: 4; reason: cpu resource utilization (percentage of request) above target")]
 
@@ -325,6 +326,39 @@ async def test_metrics_of_an_adapter(
         asked, query = adapter.asked[-1]
         assert asked == path
         assert set(query.values()) == {"queue=q"}
+
+
+async def test_it_wakes_only_what_it_has_put_to_sleep(world: World) -> None:
+    at_once = autoscaling_v2.HPAScalingRules(
+        stabilization_window_seconds=0, select_policy="Max",
+        policies=[autoscaling_v2.HPAScalingPolicy(type="Pods", value=10, period_seconds=15)],
+    )
+    behavior = autoscaling_v2.HorizontalPodAutoscalerBehavior(scale_up=at_once, scale_down=at_once)
+    async with world() as w:
+        w.client.transport = adapter = Adapter(w.client.transport)
+        adapter.values = ["0"]
+        await web(w, replicas=2)
+        await w.client.create(autoscaler(EXTERNAL, least=0, behavior=behavior))
+        await w.settle()
+        assert await replicas(w) == 0
+        assert (await seen(w))[1]["ScaledToZero"] == ("True", "ScaledToZero", "the HPA controller scaled the workload to zero")
+        adapter.values = ["30"]
+        await w.advance(16)
+        assert await replicas(w) == 3
+        assert (await seen(w))[1]["ScaledToZero"] == (
+            "False", "NotScaledToZero", "the HPA controller did not scale the workload to zero",
+        )
+        await w.client.patch(apps_v1.Deployment, "web", {"spec": {"replicas": 0}}, "default")
+        await w.advance(31)
+        assert await replicas(w) == 0, "a person's zero stays"
+        assert (await seen(w))[1]["ScalingActive"][:2] == ("False", "ScalingDisabled")
+
+
+async def test_zero_needs_a_metric_from_elsewhere(world: World) -> None:
+    async with world() as w:
+        await w.namespace()
+        with pytest.raises(StatusError, match="must specify at least one Object or External metric to support scaling to zero replicas"):
+            await w.client.create(autoscaler(least=0))
 
 
 async def test_a_custom_metric_of_each_pod(world: World) -> None:

@@ -163,8 +163,8 @@ def validate(obj: Dict) -> list[Cause]:
     errs: Causes = []
     spec = obj.get("spec") or {}
     least, most = spec.get("minReplicas"), spec.get("maxReplicas") or 0
-    if least is not None and least < 1:
-        errs.append(invalid("spec.minReplicas", least, "must be greater than or equal to 1"))
+    if least is not None and least < 0:
+        errs.append(invalid("spec.minReplicas", least, "must be greater than or equal to 0"))
     if most < 1:
         errs.append(invalid("spec.maxReplicas", most, "must be greater than 0"))
     if least is not None and most < least:
@@ -172,6 +172,9 @@ def validate(obj: Dict) -> list[Cause]:
     _reference(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef", errs)
     for i, metric in enumerate(spec.get("metrics") or ()):
         _metric(metric, f"spec.metrics[{i}]", errs)
+    if least == 0 and not any(metric.get("type") in ("Object", "External") for metric in spec.get("metrics") or ()):
+        words = "must specify at least one Object or External metric to support scaling to zero replicas"
+        errs.append(forbidden("spec.metrics", words))
     behavior = spec.get("behavior")
     if behavior is not None:
         _rules(behavior.get("scaleUp"), "spec.behavior.scaleUp", errs)

@@ -21,7 +21,7 @@ from wherry.util.clock import rfc3339
 
 Autoscaler = autoscaling_v2.HorizontalPodAutoscaler
 Status = dict[str, Any]
-ABLE, ACTIVE, LIMITED = "AbleToScale", "ScalingActive", "ScalingLimited"
+ABLE, ACTIVE, LIMITED, ZERO = "AbleToScale", "ScalingActive", "ScalingLimited", "ScaledToZero"
 KEEP = frozenset({"desiredReplicas"})
 
 
@@ -69,6 +69,10 @@ class Round:
         """The scale is as desired now."""
         self.set(ABLE, True, "SucceededRescale", f"the HPA controller was able to update the target scale to {self.desired}")
         self.events.append((NORMAL, "SuccessfulRescale", f"New size: {self.desired}; reason: {self.why}"))
+        if self.current > 0 and self.desired == 0 and _may_be_zero(self.hpa):
+            self.set(ZERO, True, "ScaledToZero", "the HPA controller scaled the workload to zero")
+        else:
+            self.set(ZERO, False, "NotScaledToZero", "the HPA controller did not scale the workload to zero")
         behavior, change = self.hpa.spec.behavior, self.desired - self.current
         if behavior is not None:
             ups, downs = rules_of(behavior)
@@ -96,7 +100,9 @@ def begin(hpa: Autoscaler, target: Target, history: History, now: float, at: flo
     found = Round(hpa, now, at, target.replicas, history, target.replicas, conditions=conditions)
     found.set(ABLE, True, "SucceededGetScale", "the HPA controller was able to get the target's current scale")
     bounds = _bounds(hpa)
-    if target.replicas == 0 and bounds.least != 0:
+    if target.replicas == 0:
+        if _sleeps(hpa):
+            return found
         found.set(ACTIVE, False, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
     elif target.replicas > bounds.most:
         found.desired, found.rescale, found.why = bounds.most, True, "Current number of replicas above Spec.MaxReplicas"
@@ -107,6 +113,8 @@ def begin(hpa: Autoscaler, target: Target, history: History, now: float, at: flo
 
 def needs_metrics(hpa: Autoscaler, target: Target) -> bool:
     bounds = _bounds(hpa)
+    if target.replicas == 0:
+        return _sleeps(hpa)
     return bounds.least <= target.replicas <= bounds.most
 
 
@@ -180,7 +188,20 @@ def _choose(found: Round, highest: Proposal | None) -> None:
     found.set(ABLE, True, *done.able)
     found.set(LIMITED, done.limited, *done.limit)
     found.history, found.desired = done.history, done.replicas
-    found.rescale = done.replicas != found.current
+    if found.current == 0:
+        found.desired = max(found.desired, _bounds(found.hpa).least)
+    found.rescale = found.desired != found.current
+
+
+def _may_be_zero(hpa: Autoscaler) -> bool:
+    """It is allowed, and there is a metric that can tell when it is over: one that no Pod of its own has to measure."""
+    return hpa.spec.min_replicas == 0 and any(each.type in ("Object", "External") for each in hpa.spec.metrics)
+
+
+def _sleeps(hpa: Autoscaler) -> bool:
+    """The zero is of the autoscaler's own making (KEP-2021), so it may end; a person's zero means: hands off."""
+    own = any(each.type == ZERO and each.status == "True" for each in hpa.status.conditions)
+    return own and (hpa.spec.min_replicas != 0 or _may_be_zero(hpa))
 
 
 def _bounds(hpa: Autoscaler) -> Bounds:
