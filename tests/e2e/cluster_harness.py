@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -111,3 +113,20 @@ def host_state() -> dict[str, list[str]]:
 def only_ours(state: dict[str, list[str]], marks: tuple[str, ...]) -> dict[str, list[str]]:
     """The part of a host state that mentions one of `marks` (other tests' clusters may come and go meanwhile)."""
     return {kind: [line for line in lines if any(mark in line for mark in marks)] for kind, lines in state.items()}
+
+
+def derived_image(base: Path, target: Path, reference: str, **config: Any) -> Path:
+    """An archive like `base` under another name, with other settings (Entrypoint, Cmd, User, StopSignal ...)."""
+    with tarfile.open(base) as old, tarfile.open(target, "w") as new:
+        for member in old:
+            content = old.extractfile(member)
+            assert content is not None
+            data = content.read()
+            if member.name == "manifest.json":
+                data = json.dumps([{**json.loads(data)[0], "RepoTags": [reference]}]).encode()
+            elif member.name == "config.json":
+                read = json.loads(data)
+                data = json.dumps({**read, "config": {**read["config"], **config}}).encode()
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    return target

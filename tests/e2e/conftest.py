@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cluster_harness import Cluster, derived_image, running
 
 from wherry.runtime.embedded.config import machine
 from wherry.runtime.images import busybox
@@ -24,3 +26,17 @@ def busybox_archive() -> Path:
     if not archive.exists() or os.stat(executable).st_mtime > archive.stat().st_mtime:
         busybox.write_archive(Path(executable), archive, machine())
     return archive
+
+
+@pytest.fixture(scope="session")
+def conformance(tmp_path_factory: pytest.TempPathFactory, busybox_archive: Path) -> Iterator[Cluster]:
+    """One cluster for the conformance tests of node, storage and network, with two more images: `speaker:1` and `named:1`."""
+    folder = tmp_path_factory.mktemp("conformance")
+    with running("conform-node", folder, image=busybox_archive) as made:
+        speaker = derived_image(
+            busybox_archive, folder / "speaker.tar", "speaker:1", Entrypoint=["echo", "entrypoint"], Cmd=["cmd"], WorkingDir="/home",
+        )
+        named = derived_image(busybox_archive, folder / "named.tar", "named:1", User="nobody", StopSignal="SIGUSR1", Env=["OF=image", "GIVEN=image"])
+        for archive in (speaker, named):
+            made.wherry("image", "load", str(archive))
+        yield made

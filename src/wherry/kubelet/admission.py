@@ -15,6 +15,7 @@ from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.podutil import all_containers, is_terminal, pod_totals
+from wherry.kubelet.sysctls import forbidden_sysctl
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,13 @@ class Rejection:
 
 
 def admit(
-    pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], machine: Machine,
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], machine: Machine, unsafe_sysctls: Iterable[str] = (),
 ) -> Rejection | None:
     """None when `pod` may run beside `others`."""
     living = [each for each in others if not is_terminal(each.status.phase)]
     return (
         _unsupported(pod)
+        or _sysctls(pod, unsafe_sysctls)
         or _security_modules(pod, machine)
         or _operating_system(pod, machine.operating_system)
         or _host_ports(pod, living)
@@ -57,6 +59,11 @@ def _unsupported(pod: core_v1.Pod) -> Rejection | None:
                 message = f'restart rule action "{rule.action}" of container {container.name} is not supported'
                 return Rejection("RestartRuleNotSupported", message)
     return None
+
+
+def _sysctls(pod: core_v1.Pod, allowed: Iterable[str]) -> Rejection | None:
+    why = forbidden_sysctl(pod, allowed)
+    return Rejection("SysctlForbidden", why) if why else None
 
 
 def _security_modules(pod: core_v1.Pod, machine: Machine) -> Rejection | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wherry.api.types import core_v1
+from wherry.kubelet.config import Offload, inline
+from wherry.kubelet.envfile import MAX_SIZE, parse_env_file
 from wherry.kubelet.expansion import expand
 from wherry.kubelet.fieldpath import FieldPathError, pod_field, resource_field
 from wherry.kubelet.podutil import Container, find_container
@@ -79,6 +82,8 @@ class EnvSources:
     host_ip: str = ""
     pod_ips: tuple[str, ...] = ()
     allocatable: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, Path] = field(default_factory=dict)  # where each stands on the node
+    offload: Offload = inline
 
 
 async def make_environment(pod: core_v1.Pod, container: Container, sources: EnvSources) -> dict[str, str]:
@@ -134,7 +139,9 @@ async def _value_from(
         return await _config_map_key(pod, source.config_map_key_ref, sources)
     if source.secret_key_ref is not None:
         return await _secret_key(pod, source.secret_key_ref, sources)
-    raise EnvError("the source of this environment variable is not supported (fileKeyRef is not, yet)")
+    if source.file_key_ref is not None:
+        return await _file_key(source.file_key_ref, sources)
+    raise EnvError("invalid valueFrom: it names no source")
 
 
 async def _config_map_key(pod: core_v1.Pod, reference: core_v1.ConfigMapKeySelector, sources: EnvSources) -> str | None:
@@ -161,3 +168,37 @@ async def _secret_key(pod: core_v1.Pod, reference: core_v1.SecretKeySelector, so
     if reference.optional:
         return None
     raise EnvError(f"couldn't find key {reference.key} in Secret {pod.metadata.namespace}/{reference.name}")
+
+
+async def _file_key(reference: core_v1.FileKeySelector, sources: EnvSources) -> str | None:
+    """From a file that an earlier container left in a volume."""
+    volume = sources.volumes.get(reference.volume_name)
+    if volume is None:
+        raise EnvError(f'cannot find the volume "{reference.volume_name}" referenced by FileKeyRef')
+    text = await sources.offload(_read_inside, volume, reference.path)
+    if text is None:
+        if reference.optional:
+            return None
+        raise EnvError(f'environment variable file "{reference.path}" not found in volume "{reference.volume_name}"')
+    try:
+        found = parse_env_file(text)
+    except ValueError as error:
+        raise EnvError(f'couldn\'t parse env file "{reference.path}": {error}') from error
+    if reference.key not in found and not reference.optional:
+        raise EnvError(f'environment variable key "{reference.key}" not found in file "{reference.path}"')
+    return found.get(reference.key)
+
+
+def _read_inside(volume: Path, path: str) -> str | None:
+    """A file's text; None without such a file.  What a container linked to outside of its volume is not read."""
+    target = (volume / path).resolve()
+    if not target.is_relative_to(volume.resolve()):
+        raise EnvError(f'the path "{path}" leads out of its volume')
+    try:
+        with target.open("rb") as file:
+            data = file.read(MAX_SIZE + 1)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    if len(data) > MAX_SIZE:
+        raise EnvError(f'environment variable file "{path}" is larger than {MAX_SIZE} bytes')
+    return data.decode("utf-8", "surrogateescape")

@@ -201,7 +201,7 @@ class Kubelet:
         uid = pod.metadata.uid
         if is_terminal(pod.status.phase) or pod.metadata.deletion_timestamp or self.cache.get(uid).sandboxes:
             return True
-        refused = admit(pod, others, self.node.capacity(), self.machine)
+        refused = admit(pod, others, self.node.capacity(), self.machine, self.config.allowed_unsafe_sysctls)
         if refused is not None:
             self._rejected.add(uid)
             self.statuses.reject(pod, refused.reason, refused.message)

@@ -108,7 +108,7 @@ async def test_environment(container: dict[str, Any], expected: dict[str, str]) 
     pytest.param(ref(secretKeyRef={"name": "nosuch", "key": "k"}), 'secret "nosuch" not found', id="no Secret"),
     pytest.param(ref(configMapKeyRef={"name": "there", "key": "no"}), "couldn't find key no in ConfigMap n/there", id="no key"),
     pytest.param(ref(fieldRef={"fieldPath": "status.nosuch"}), "unsupported fieldPath: status.nosuch", id="no field"),
-    pytest.param(ref(fileKeyRef={"key": "k", "path": "p", "volumeName": "v"}), "not supported", id="unsupported source"),
+    pytest.param(ref(fileKeyRef={"key": "k", "path": "p", "volumeName": "v"}), 'cannot find the volume "v" referenced by FileKeyRef', id="no volume"),
 ])
 async def test_environment_that_cannot_be(container: dict[str, Any], message: str) -> None:
     with pytest.raises(EnvError, match=message):

@@ -242,6 +242,7 @@ class KubeRuntime:
         sources = EnvSources(
             self.get_config_map, self.get_secret, self.services(), self.config.node_ip,
             pod_ips or ((self.config.node_ip,) if pod.spec.host_network else ()), self.allocatable(),
+            volumes, self.config.offload,
         )
         try:
             envs = await interrupt.run(make_environment(pod, container, sources))

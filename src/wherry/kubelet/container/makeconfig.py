@@ -15,15 +15,10 @@ from wherry.kubelet.container.state import container_annotations, container_labe
 from wherry.kubelet.expansion import expand, expand_all
 from wherry.kubelet.hosts import HostnameError, Resolver, hostname_and_domain, hosts_file, pod_resolver
 from wherry.kubelet.podutil import Container
+from wherry.kubelet.sysctls import pod_sysctls
 from wherry.runtime.interface import ContainerConfig, Image, Mount, PortMapping, SandboxConfig
 
 _PROPAGATION = {"": "private", "None": "private", "HostToContainer": "rslave", "Bidirectional": "rshared"}
-_SAFE_SYSCTLS = frozenset((
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
-    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
-))
-
 
 class ConfigError(Exception):
     """A container's configuration cannot be made: CreateContainerConfigError."""
@@ -55,21 +50,8 @@ def sandbox_config(pod: core_v1.Pod, attempt: int, config: KubeletConfig, host_r
         port_mappings=ports, labels=pod_labels(pod), annotations=dict(pod.metadata.annotations),
         cgroup_parent=pod_cgroup(pod, config.cgroup_root), host_network=host_network, host_pid=bool(pod.spec.host_pid),
         host_ipc=bool(pod.spec.host_ipc), share_process_namespace=bool(pod.spec.share_process_namespace),
-        sysctls=_sysctls(pod, config), cpu_period=CPU_PERIOD, cpu_quota=quota, cpu_shares=shares, memory_limit=memory,
+        sysctls=pod_sysctls(pod), cpu_period=CPU_PERIOD, cpu_quota=quota, cpu_shares=shares, memory_limit=memory,
     )
-
-
-def _sysctls(pod: core_v1.Pod, config: KubeletConfig) -> dict[str, str]:
-    context = pod.spec.security_context
-    wanted = {each.name.replace("/", "."): each.value for each in context.sysctls} if context else {}
-    for name in wanted:
-        if name not in _SAFE_SYSCTLS and not _allowed(name, config.allowed_unsafe_sysctls):
-            raise ConfigError(f'forbidden sysctl: "{name}" not allowlisted')
-    return wanted
-
-
-def _allowed(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(name == p or (p.endswith("*") and name.startswith(p[:-1])) for p in patterns)
 
 
 @dataclass(slots=True)
