@@ -6,7 +6,7 @@ import argparse
 
 from wherry.cluster import component, processes, supervisor
 from wherry.cluster.components import components_of
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, spelt
 from wherry.cluster.lifecycle import LifecycleError, running
 from wherry.cluster.process import log_to_stderr
 
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace, config: ClusterConfig) -> int:
     node = chosen_node(config, args.component, args.node)
     title = component.title(args.component, node)
     if running(config) and not config.processes:
-        raise LifecycleError(f"cluster {config.name!r} runs all its components in one process: `wherry down` first")
+        raise LifecycleError(f"cluster {config.name!r} runs all its components in one process: {spelt('down', config.name)} first")
     if any(record.name == title for record in processes.running(config)):
         raise LifecycleError(f"cluster {config.name!r} has its {title} running already, and would start it again")
     supervisor.write_identities(config)

@@ -154,14 +154,15 @@ def show(name: str, data_dir: str) -> int:
         config = None
     real = config is None or config.fidelity == "real"
     host = Host(config.data if config else folders(name, data_dir)[0])
-    bad = 0
+    bad, bad_for_real = 0, 0
     for finding in findings(host, config, up=config is not None and bool(running(config))):
         if not finding.problem:
             print(f"ok       {finding.what}")
             continue
         counts = finding.needed == "all" or (finding.needed == "real" and real)
         bad += counts
+        bad_for_real += counts and finding.needed == "real"
         print(f"{'missing' if counts else 'advice '}  {finding.what}: {finding.problem}\n           mend: {finding.mend}")
-    if bad and real:
-        print(f"\n{bad} missing for real containers; `wherry up --fidelity sim` needs less.")
+    if bad_for_real:
+        print(f"\n{bad_for_real} missing for real containers; `wherry up --fidelity sim` needs less.")
     return 1 if bad else 0

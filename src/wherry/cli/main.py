@@ -38,11 +38,15 @@ def _up(args: argparse.Namespace) -> int:
 
 
 def _down(args: argparse.Namespace) -> int:
-    from wherry.cluster import lifecycle
+    from wherry.cluster import lifecycle, remains
+    from wherry.cluster.config import spelt
 
     found = lifecycle.down(args.name, data_dir=args.data_dir, progress=_progress)
-    again = "`wherry up`" if args.name == "default" else f"`wherry up --name {args.name}`"
-    print(f"Cluster {args.name!r} is down; {again} brings it back." if found else f"There is no cluster {args.name!r}.")
+    if not found:
+        print(f"There is no cluster {args.name!r}.")
+    else:
+        again = remains.of(args.name) if remains.lost(args.name, args.data_dir) else f"{spelt('up', args.name)} brings it back"
+        print(f"Cluster {args.name!r} is down; {again}.")
     return 0
 
 
@@ -82,13 +86,9 @@ def _kubeconfig(args: argparse.Namespace) -> int:
 
 
 def _known(args: argparse.Namespace) -> ClusterConfig:
-    from wherry.cluster.config import load
-    from wherry.cluster.lifecycle import LifecycleError
+    from wherry.cluster import remains
 
-    config = load(args.name, args.data_dir)
-    if config is None:
-        raise LifecycleError(f"there is no cluster {args.name!r}: `wherry up --name {args.name}` makes one")
-    return config
+    return remains.known(args.name, args.data_dir)
 
 
 def _component(args: argparse.Namespace) -> int:
@@ -116,8 +116,13 @@ def _modernize(args: argparse.Namespace) -> int:
 
 
 def _kubectl(args: argparse.Namespace) -> int:
+    from wherry.cluster.config import spelt
+    from wherry.cluster.lifecycle import running
+
     config = _known(args)
     environment = {**os.environ, "KUBECONFIG": str(config.kubeconfig)}
+    if not running(config):  # kubectl does some things alone
+        print(f"wherry: cluster {config.name!r} is down: {spelt('up', config.name)} brings it back", file=sys.stderr)
     try:
         os.execvpe("kubectl", ["kubectl", *args.rest], environment)
     except FileNotFoundError:

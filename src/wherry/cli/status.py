@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from wherry.cluster import admin, processes
-from wherry.cluster.config import ClusterConfig, load
+from wherry.cluster import admin, processes, remains
+from wherry.cluster.config import ClusterConfig, load, others, spelt
 from wherry.cluster.lifecycle import running
 
 UP, NO_ANSWER, DOWN = 0, 1, 3  # exit codes; scripts rely on them
@@ -22,11 +22,15 @@ def memory_mib(pid: int, proc: Path = Path("/proc")) -> float:
         return 0.0
 
 
-def described(config: ClusterConfig, pid: int, memory: float) -> list[str]:
-    """What is known without asking the API.  Pure."""
+def described(config: ClusterConfig, pid: int, memory: float, *, left: bool = False) -> list[str]:
+    """What is known without asking the API.  `left`: the process is gone, but not what it made on this host.  Pure."""
     lines = [f"cluster    {config.name} ({config.fidelity})", f"data       {config.data}"]
     if not pid:
-        return [*lines, "process    down"]
+        if left:
+            told = f"gone; its containers run on: {spelt('up', config.name)} takes them over, {spelt('down', config.name)} ends them"
+        else:
+            told = f"down: {spelt('up', config.name)} brings it back"
+        return [*lines, f"process    {told}"]
     return [
         *lines,
         f"process    {pid}, {memory:.0f} MiB, log {config.run / 'wherry.log'}",
@@ -55,14 +59,23 @@ def counted(nodes: list[Any], pods: list[Any]) -> list[str]:
     ]
 
 
+def neighbours(name: str) -> list[str]:
+    """The other clusters of this host, for one who asked for the wrong one."""
+    names = [other.name for other in others(name)]
+    return [f"There are others: {', '.join(names)}"] if names else []
+
+
 def show(name: str, data_dir: str) -> int:
     """Print it.  Raises ConfigError."""
     config = load(name, data_dir)
     if config is None:
-        print(f"There is no cluster {name!r}.")
+        print(remains.of(name) or f"There is no cluster {name!r}: {spelt('up', name)} makes one.")
+        for line in neighbours(name):
+            print(line)
         return DOWN
     pid = running(config)
-    print("\n".join(described(config, pid, memory_mib(pid))))
+    left = config.fidelity == "real" and (config.run / "runtime").exists()
+    print("\n".join(described(config, pid, memory_mib(pid), left=left)))
     if not pid:
         return DOWN
     told = [(record, memory_mib(record.pid)) for record in processes.running(config)]

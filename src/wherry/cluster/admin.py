@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, spelt
 
 
 class NoAnswer(Exception):
@@ -25,7 +25,7 @@ def ask(config: ClusterConfig, path: str, body: bytes | None = None, *, seconds:
         context = ssl.create_default_context(cafile=str(config.pki / "ca.crt"))
         token = (config.pki / "admin.token").read_text().strip()
     except (OSError, ValueError) as error:
-        again = f"`wherry down --name {config.name}` and `wherry up --name {config.name}` make what is missing"
+        again = f"{spelt('down', config.name)} and {spelt('up', config.name)} make what is missing"
         raise NoAnswer(f"{config.pki}/ca.crt or admin.token cannot be read ({error}): {again}") from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"https://127.0.0.1:{config.port}{path}", body, headers)
@@ -35,7 +35,12 @@ def ask(config: ClusterConfig, path: str, body: bytes | None = None, *, seconds:
     except urllib.error.HTTPError as error:
         raise Refused(_message(error)) from None
     except (OSError, ValueError) as error:
-        raise NoAnswer(f"the cluster does not answer ({error}): {config.run / 'wherry.log'} may tell why") from None
+        from wherry.cluster.lifecycle import running
+
+        if not running(config):
+            raise NoAnswer(f"cluster {config.name!r} is down: {spelt('up', config.name)} brings it back") from None
+        why = getattr(error, "reason", error)
+        raise NoAnswer(f"the cluster does not answer ({why}): {config.run / 'wherry.log'} may tell why") from None
 
 
 def _message(error: urllib.error.HTTPError) -> str:

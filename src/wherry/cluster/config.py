@@ -25,7 +25,7 @@ SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, *range(110, 130))]
 DEFAULT_PORT = 6443
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process whose start was broken off
 # What may be found in the folder of a cluster that an `up` began to make.
-_CONTENTS = {"config.json", "pki", "store", "runtime", "kubelet", "logs", "admin.kubeconfig", "lost+found"}
+_CONTENTS = {"config.json", "pki", "store", "runtime", "kubelet", "logs", "admin.kubeconfig", "kubeconfigs", "lost+found"}
 
 
 class ConfigError(Exception):
@@ -140,13 +140,23 @@ def pointer(name: str) -> Path:
     return data.with_name(f"{name}.data")
 
 
+def pointed(name: str) -> Path | None:
+    """Where the pointer says that a cluster is; None when there is no pointer."""
+    try:
+        return Path(pointer(name).read_text().strip())
+    except FileNotFoundError:
+        return None
+
+
 def _home(name: str) -> Path:
     """Where a cluster of that name is, if there is one."""
-    with contextlib.suppress(FileNotFoundError):
-        data = Path(pointer(name).read_text().strip())
-        if (data / "config.json").exists():
-            return data
-    return folders(name)[0]
+    data = pointed(name)
+    return data if data is not None and (data / "config.json").exists() else folders(name)[0]
+
+
+def spelt(command: str, name: str) -> str:
+    """A command to type, for a cluster of that name."""
+    return f"`wherry {command}`" if name == "default" else f"`wherry {command} --name {name}`"
 
 
 def load(name: str, data_dir: str = "") -> ClusterConfig | None:
@@ -209,6 +219,10 @@ def choose(
         chosen = known.scheduler if scheduler is None else scheduler
         return replace(known, port=port or known.port, nodes=nodes or known.nodes, processes=own, scheduler=chosen)
     data, run = folders(name, data_dir)
+    if not data_dir and (gone := pointed(name)) is not None:
+        raise ConfigError(
+            f"cluster {name!r} had its data in {gone}, which is gone: {spelt('reset', name)} forgets it; or say --data-dir"
+        )
     _check_free(data)
     taken = _taken_ranges(name)
     pods = next((r for r in POD_RANGES if not _overlaps(r, taken)), None)
@@ -224,13 +238,19 @@ def choose(
 def _check_free(data: Path) -> None:
     """`reset` deletes a cluster's folder, so nothing of anyone else's may be in it.  Raises ConfigError."""
     try:
-        strange = {path.name for path in data.iterdir()} - _CONTENTS
-    except FileNotFoundError:
-        return
+        strange = strange_in(data)
     except NotADirectoryError:
         raise ConfigError(f"{data} is no directory: choose another --data-dir") from None
-    if strange := {name for name in strange if not name.startswith(".config.json.")}:
+    if strange:
         raise ConfigError(f"{data} holds other things ({', '.join(sorted(strange)[:3])}): choose an empty --data-dir")
+
+
+def strange_in(data: Path) -> set[str]:
+    """What is in a folder that no cluster made.  Raises NotADirectoryError."""
+    try:
+        return {path.name for path in data.iterdir() if path.name not in _CONTENTS and not path.name.startswith(".config.json.")}
+    except FileNotFoundError:
+        return set()
 
 
 def _overlaps(candidate: str, taken: list[ipaddress.IPv4Network]) -> bool:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from wherry.cluster.config import ClusterConfig, write_private
+from wherry.cluster.config import ClusterConfig, ConfigError, write_private
 from wherry.cluster.pki import PKI, Pair
 
 _SECTIONS = ("clusters", "contexts", "users")
+MERGED = "kubeconfigs"  # in the cluster's data: the files of users that it was merged into
+LOCK_TRIES, LOCK_SECONDS = 100, 0.02
 Document = dict[str, Any]
+
+
+class KubeconfigError(ConfigError):
+    """A user's file that is no kubeconfig: it is left as it is."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is no kubeconfig ({why}): mend it, move it away, or set KUBECONFIG to another file")
 
 
 def build(config: ClusterConfig, pki: PKI) -> Document:
@@ -45,10 +58,16 @@ def write_component(path: Path, config: ClusterConfig, pki: PKI, user: str, pair
     write_private(path, yaml.safe_dump(_document(config, pki, user, _shown(pair)), sort_keys=False).encode())
 
 
+def user_files() -> list[Path]:
+    """The files that kubectl reads: those of $KUBECONFIG, else ~/.kube/config."""
+    listed = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return listed or [Path.home() / ".kube/config"]
+
+
 def user_file() -> Path:
-    """The file that kubectl reads: the first of $KUBECONFIG, else ~/.kube/config."""
-    listed = [part for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return Path(listed[0]) if listed else Path.home() / ".kube/config"
+    """The one that new entries go into, as with `kubectl config`: the first that is there, else the last."""
+    files = user_files()
+    return next((path for path in files if path.exists()), files[-1])
 
 
 def merged(old: Document | None, new: Document) -> Document:
@@ -73,34 +92,96 @@ def without(old: Document, name: str) -> Document:
 
 
 def write(config: ClusterConfig, pki: PKI) -> Path:
-    """Write the cluster's kubeconfig and merge it into the user's.  Returns the user's file."""
+    """Write the cluster's kubeconfig and merge it into the user's.  Returns the user's file.
+    Raises KubeconfigError, OSError."""
     document = build(config, pki)
     write_private(config.kubeconfig, yaml.safe_dump(document, sort_keys=False).encode())
     path = user_file()
-    write_private(path, yaml.safe_dump(merged(_read(path), document), sort_keys=False).encode())
+    known = _merged_into(config)
+    if path.absolute() not in known:
+        write_private(config.data / MERGED, "".join(f"{each}\n" for each in [*known, path.absolute()]).encode())
+    with _alone(path):
+        _write(path, merged(_read(path), document))
     return path
 
 
-def remove(config: ClusterConfig) -> None:
-    """Take the cluster out of the user's kubeconfig; a file that then holds nothing is deleted."""
-    path = user_file()
+def remove(config: ClusterConfig) -> list[str]:
+    """Take the cluster out of each file that it was merged into, and of those that kubectl reads now; a file that then
+    holds nothing is deleted.  Returns what could not be done: a cluster goes also when a file of its user is broken."""
+    troubles = []
+    for path in dict.fromkeys([*_merged_into(config), *(each.absolute() for each in user_files())]):
+        try:
+            if path.exists():
+                with _alone(path):
+                    _take_out(path, config.context)
+        except (KubeconfigError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            troubles.append(f"{path} still has the context {config.context}: {reason}")
+    return troubles
+
+
+def _take_out(path: Path, name: str) -> None:
     old = _read(path)
-    if old is None:
+    if old is None or (left := without(old, name)) == old:
         return
-    left = without(old, config.context)
-    if any(left.get(section) for section in _SECTIONS):
-        write_private(path, yaml.safe_dump(left, sort_keys=False).encode())
+    if any(left.get(section) for section in _SECTIONS) or path.is_symlink():
+        _write(path, left)
     else:
         path.unlink()
 
 
+def _merged_into(config: ClusterConfig) -> list[Path]:
+    try:
+        return [Path(line) for line in (config.data / MERGED).read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Two clusters, or kubectl, that write one file at once would lose an entry: client-go's own lock, the file
+    PATH.lock.  One that stays is what someone left who was killed.  Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    for _ in range(LOCK_TRIES):
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
+            break
+        except FileExistsError:
+            time.sleep(LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _write(path: Path, document: Document) -> None:
+    """Where a link leads, the link stays; a file that is someone else's stays theirs.  Raises OSError."""
+    path = path.resolve()
+    before = path.stat() if path.exists() else None
+    if before is not None and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is read-only", str(path))
+    write_private(path, yaml.safe_dump(document, sort_keys=False).encode())
+    if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):  # a group of which we are not
+            os.chown(path, before.st_uid, before.st_gid)
+
+
 def _read(path: Path) -> Document | None:
-    """The file's document; None when it is absent.  Raises ValueError when it is no kubeconfig."""
-    if not path.exists():
+    """The file's document; None when there is none.  Raises KubeconfigError when it is no kubeconfig, OSError."""
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
         return None
-    loaded = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise KubeconfigError(path, f"no YAML in line {mark.line + 1}" if mark else "no text") from None
     if loaded is None:
         return None
     if not isinstance(loaded, dict):
-        raise ValueError(f"{path} is no kubeconfig: move it away, or set KUBECONFIG")
+        raise KubeconfigError(path, "it holds no object")
+    for section in _SECTIONS:
+        entries = loaded.get(section) or []
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise KubeconfigError(path, f"its {section} are no list of objects")
     return loaded

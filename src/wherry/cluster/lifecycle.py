@@ -22,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from wherry.cluster import host, kubeconfig, processes, schedulerconfig
+from wherry.cluster import host, kubeconfig, processes, remains, schedulerconfig
 from wherry.cluster.config import (
     TERMINATED,
     BrokenConfig,
@@ -32,6 +32,7 @@ from wherry.cluster.config import (
     folders,
     load,
     pointer,
+    spelt,
     stand_in,
     write_private,
 )
@@ -136,6 +137,13 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def _forsake(config: ClusterConfig) -> None:
+    """Of an earlier cluster of this name whose data is gone nothing is taken over."""
+    if config.run.is_dir() and not (config.data / "config.json").exists():
+        _clean(config)
+        shutil.rmtree(config.run, ignore_errors=True)
+
+
 def prepare(config: ClusterConfig) -> PKI:
     """Folders, settings, certificates and kubeconfig.  Raises ConfigError, LifecycleError."""
     try:
@@ -149,8 +157,6 @@ def prepare(config: ClusterConfig) -> PKI:
         kubeconfig.write(config, pki)
     except OSError as error:
         raise LifecycleError(f"cannot write {error.filename or config.data}: {error.strerror}") from None
-    except ValueError as error:
-        raise LifecycleError(str(error)) from None
     return pki
 
 
@@ -160,19 +166,35 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
     with locked(asked.name, progress):
         config = asked.choose()
         if pid := running(config):
-            _agree(config, load(asked.name, asked.data_dir))
+            _agree(config, remains.known(asked.name, asked.data_dir))
             if not config.ready_file.exists():  # whoever began it was killed
                 _await_file(config, pid, progress)
             return config, False
         host.check(config)
+        _forsake(config)
         prepare(config)
         start(config, progress, verbose=asked.verbose)
         return config, True
 
 
-def _agree(config: ClusterConfig, current: ClusterConfig | None) -> None:
-    if current is not None and config != current:
-        raise ConfigError(f"cluster {config.name!r} is running with other settings: `wherry down --name {config.name}` first")
+def _agree(config: ClusterConfig, current: ClusterConfig) -> None:
+    if told := _differences(config, current):
+        raise ConfigError(f"cluster {config.name!r} is running with {told}: {spelt('down', config.name)} first")
+
+
+def _differences(config: ClusterConfig, current: ClusterConfig) -> str:
+    """What it runs with and what was asked for, where these differ."""
+    switch = {True: "--processes", False: "--no-processes"}
+    told = []
+    if config.port != current.port:
+        told.append(f"--port {current.port}, not {config.port}")
+    if config.nodes != current.nodes:
+        told.append(f"--nodes {current.nodes}, not {config.nodes}")
+    if config.processes != current.processes:
+        told.append(f"{switch[current.processes]}, not {switch[config.processes]}")
+    if config.scheduler != current.scheduler:
+        told.append("another --scheduler-config")
+    return " and ".join(told)
 
 
 def foreground(asked: Asked, progress: Progress) -> int:
@@ -182,8 +204,9 @@ def foreground(asked: Asked, progress: Progress) -> int:
     with locked(asked.name, progress):
         config = asked.choose()
         if running(config):
-            raise LifecycleError(f"cluster {asked.name!r} runs already: `wherry down --name {asked.name}` first")
+            raise LifecycleError(f"cluster {asked.name!r} runs already: {spelt('down', asked.name)} first")
         host.check(config)
+        _forsake(config)
         prepare(config)
         config.ready_file.unlink(missing_ok=True)
         _record(config, os.getpid())
@@ -286,9 +309,9 @@ def _end(pid: int) -> None:
 
 
 def _settings(name: str, data_dir: str) -> ClusterConfig | None:
-    """Of the cluster that is to end.  One whose settings are broken can be ended as well.  Raises ConfigError."""
+    """Of the cluster that is to end.  One whose settings are broken or gone can be ended as well.  Raises ConfigError."""
     try:
-        return load(name, data_dir)
+        return load(name, data_dir) or remains.stands_in(name)
     except BrokenConfig:
         return stand_in(name, data_dir)
 
@@ -325,14 +348,16 @@ def reset(name: str, *, data_dir: str = "", progress: Progress) -> bool:
         if config is None:
             return False
         _stop(config, progress)
-        with contextlib.suppress(ValueError):
-            kubeconfig.remove(config)
+        troubles = kubeconfig.remove(config)
         _forget(config)
+        if troubles:
+            raise LifecycleError(f"cluster {name!r} is gone, but {'; '.join(troubles)}")
         return True
 
 
 def _forget(config: ClusterConfig) -> None:
-    shutil.rmtree(config.data, ignore_errors=True)
+    if (config.data / "config.json").exists() or remains.deletable(config.data):
+        shutil.rmtree(config.data, ignore_errors=True)
     pointer(config.name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # other clusters have theirs there
         folders(config.name)[0].parent.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def test_what_is_known_without_asking() -> None:
         "cluster    one (real)", "data       /data", "process    77, 81 MiB, log /run/wherry/one/wherry.log",
         "api        https://127.0.0.1:6444, context wherry-one", "addresses  Pods 10.244.0.0/16, Services 10.96.0.0/16, DNS 10.96.0.10",
     ]
-    assert status.described(CONFIG, 0, 0.0)[-1] == "process    down"
+    assert status.described(CONFIG, 0, 0.0)[-1] == "process    down: `wherry up --name one` brings it back"
+    assert status.described(CONFIG, 0, 0.0, left=True)[-1] == (
+        "process    gone; its containers run on: `wherry up --name one` takes them over, `wherry down --name one` ends them"
+    )
 
 
 def test_memory_of_a_process(tmp_path: Path) -> None:
@@ -47,8 +51,8 @@ def test_memory_of_a_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("known", "pid", "answer", "code", "told"),
     [
-        (None, 0, None, 3, "There is no cluster 'one'."),
-        (CONFIG, 0, None, 3, "process    down"),
+        (None, 0, None, 3, "There is no cluster 'one': `wherry up --name one` makes one."),
+        (CONFIG, 0, None, 3, "process    down: `wherry up --name one` brings it back"),
         (CONFIG, 7, admin.NoAnswer("the cluster does not answer (refused)"), 1, "no answer  the cluster does not answer (refused)"),
         (CONFIG, 7, admin.Refused("Unauthorized"), 1, "no answer  Unauthorized"),
         (CONFIG, 7, {"items": []}, 0, "pods       none"),
@@ -65,6 +69,14 @@ def test_exit_codes(
 
     monkeypatch.setattr(status, "load", lambda name, data_dir: known)
     monkeypatch.setattr(status, "running", lambda config: pid)
+    monkeypatch.setattr(status, "others", lambda name: [])
     monkeypatch.setattr(admin, "ask", ask)
     assert status.show("one", "") == code
     assert capsys.readouterr().out.splitlines()[-1] == told
+
+
+def test_one_who_asks_for_the_wrong_cluster_is_told_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "others", lambda name: [CONFIG, replace(CONFIG, name="two")])
+    assert status.neighbours("three") == ["There are others: one, two"]
+    monkeypatch.setattr(status, "others", lambda name: [])
+    assert status.neighbours("three") == []
