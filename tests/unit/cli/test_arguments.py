@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
-from wherry.cli import arguments, completion
+from wherry.cli import arguments
 from wherry.cli.main import COMMANDS, main
 
 WHOSE = ["--name", "one", "--data-dir", "/d"]
@@ -99,22 +97,3 @@ def test_every_command_has_a_function() -> None:
     actions = [a for a in arguments.parser()._actions if a.dest == "command"]
     assert actions[0].choices is not None
     assert set(actions[0].choices) == set(COMMANDS)
-
-
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        (["wherry", "do"], {"down", "doctor"}),
-        (["wherry", "--name", "x", "rese"], {"reset"}),
-        (["wherry", "up", "--fid"], {"--fidelity"}),
-        (["wherry", "--name", "x", "image", "im"], {"import"}),
-        (["wherry", "image", "import", "--r"], {"--ref"}),
-        (["wherry", "completion", "f"], {"fish"}),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_bash_completes(typed: list[str], offered: set[str]) -> None:
-    words = " ".join(f"'{word}'" for word in typed)
-    asked = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _wherry; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    done = subprocess.run(["bash", "-c", completion.script("bash", arguments.parser()) + asked], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == offered
