@@ -230,7 +230,7 @@ def choose(
     if pods is None or services is None:
         raise ConfigError("no free address range for Pods and Services: all of those that wherry tries are routed on this host")
     return ClusterConfig(
-        name, fidelity, data, run, port or _free_port(), max(1, nodes), pods, services, processes=bool(processes),
+        name, fidelity, data, run, port or _free_port(name), max(1, nodes), pods, services, processes=bool(processes),
         scheduler=scheduler or "",
     )
 
@@ -285,9 +285,12 @@ def others(name: str) -> list[ClusterConfig]:
     return found
 
 
-def _free_port() -> int:
-    """6443, or the next port above it that nobody listens on."""
+def _free_port(name: str) -> int:
+    """6443, or the next port above it that nobody listens on and no other cluster comes back to."""
+    theirs = {other.port for other in others(name)}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+        if port in theirs:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -93,7 +93,10 @@ async def carry_out(images: Images, order: Order) -> list[dict[str, Any]]:
         case "ls":
             found = await images.list_images()
         case "rm":
-            await images.remove_image(order.ref)
+            before = await images.list_images()
+            await images.remove_image(order.ref)  # as the CRI has it: one that is not there is no error
+            if list(await images.list_images()) == list(before):
+                raise RuntimeFault(f"no such image: {order.ref}")
             found = []
         case _:
             raise RuntimeFault(f"no such action: {order.action}")

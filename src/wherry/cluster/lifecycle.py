@@ -41,6 +41,7 @@ from wherry.util.clock import RealClock
 
 START_SECONDS, STOP_SECONDS = 90.0, 15.0
 _TAKEN = re.compile(r"bind on address \('([^']*)', (\d+)")  # in asyncio's words
+INTERRUPTED, ENDED = "interrupted", "the cluster's process ended"
 Progress = Callable[[str], None]
 
 
@@ -164,17 +165,30 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
     """Bring the cluster up, or find it up.  Returns its settings and whether it was started now.
     Raises ConfigError, LifecycleError."""
     with locked(asked.name, progress):
-        config = asked.choose()
-        if pid := running(config):
+        if pid := _recorded(folders(asked.name)[1]):
+            config = asked.choose()
             _agree(config, remains.known(asked.name, asked.data_dir))
             if not config.ready_file.exists():  # whoever began it was killed
                 _await_file(config, pid, progress)
             return config, False
+        config = _made(asked)
+        start(config, progress, verbose=asked.verbose)
+        return config, True
+
+
+def _made(asked: Asked) -> ClusterConfig:
+    """A cluster that is to start, with its settings on disk.  One after the other on this host, whatever their names: each
+    takes the port and the address ranges that nobody has yet.  Raises ConfigError, LifecycleError."""
+    folder = os.open(folders(asked.name)[1].parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        config = asked.choose()
         host.check(config)
         _forsake(config)
         prepare(config)
-        start(config, progress, verbose=asked.verbose)
-        return config, True
+        return config
+    finally:
+        os.close(folder)
 
 
 def _agree(config: ClusterConfig, current: ClusterConfig) -> None:
@@ -202,12 +216,9 @@ def foreground(asked: Asked, progress: Progress) -> int:
     from wherry.cluster import process
 
     with locked(asked.name, progress):
-        config = asked.choose()
-        if running(config):
+        if _recorded(folders(asked.name)[1]):
             raise LifecycleError(f"cluster {asked.name!r} runs already: {spelt('down', asked.name)} first")
-        host.check(config)
-        _forsake(config)
-        prepare(config)
+        config = _made(asked)
         config.ready_file.unlink(missing_ok=True)
         _record(config, os.getpid())
     process.log_to_stderr(verbose=asked.verbose)
@@ -223,8 +234,7 @@ def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -
     fresh = not (config.run / "runtime").exists()  # nothing of it on this host: a failure leaves nothing, either
     reading, writing = os.pipe()
     log = config.run / "wherry.log"
-    command = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.process", config.name, "--notify", str(writing)]
-    command += ["--data-dir", str(config.data)] + (["--verbose"] if verbose else [])
+    command = _command(config, writing, verbose=verbose)
     config.ready_file.unlink(missing_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -232,7 +242,7 @@ def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -
         )
     os.close(writing)
     _record(config, process.pid)
-    error = "interrupted"
+    error = INTERRUPTED
     try:
         error = _await_ready(reading, progress)
     finally:
@@ -243,10 +253,15 @@ def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -
             _pid_file(config.run).unlink(missing_ok=True)
             if fresh:
                 _clean(config)
-    if error and code in (-signal.SIGTERM, TERMINATED):
+    if error == ENDED and code in (-signal.SIGTERM, TERMINATED):  # without a word of its own
         raise LifecycleError(f"cluster {config.name!r} was told to stop while it started (`wherry down`)")
     if error:
         raise LifecycleError(f"{explain(error, config)}\n(the log is {log})")
+
+
+def _command(config: ClusterConfig, notify: int, *, verbose: bool) -> list[str]:
+    python = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.process"]
+    return [*python, config.name, "--notify", str(notify), "--data-dir", str(config.data)] + (["--verbose"] if verbose else [])
 
 
 def _await_ready(fd: int, progress: Progress) -> str:
@@ -258,7 +273,7 @@ def _await_ready(fd: int, progress: Progress) -> str:
             return f"the cluster was not ready within {START_SECONDS:.0f} s"
         data = os.read(fd, 65536)
         if not data:
-            return "the cluster's process ended"
+            return ENDED
         *lines, tail = (tail + data).split(b"\n")
         for line in lines:
             told = msgspec.json.decode(line)

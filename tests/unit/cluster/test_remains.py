@@ -78,16 +78,31 @@ def test_up_makes_no_second_one_elsewhere_unasked(config: ClusterConfig, tmp_pat
 
 def test_up_of_one_that_runs_without_its_data_is_refused(config: ClusterConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(config.data)
-    monkeypatch.setattr(lifecycle, "running", lambda config: 77)
+    monkeypatch.setattr(lifecycle, "_recorded", lambda run: 77)
     with pytest.raises(ConfigError, match="only traces are left"):
         lifecycle.up(Asked("one", fidelity="api", data_dir=str(config.data)), progress=quiet)
 
 
 def test_other_settings_are_named(config: ClusterConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "running", lambda config: 77)
+    monkeypatch.setattr(lifecycle, "_recorded", lambda run: 77)
     with pytest.raises(ConfigError) as caught:
         lifecycle.up(Asked("one", port=7777, processes=True), progress=quiet)
     assert str(caught.value) == (
         f"cluster 'one' is running with --port {config.port}, not 7777 and --no-processes, not --processes: `wherry down --name one` first"
     )
     assert load("one") == config
+
+
+def test_no_two_clusters_are_given_one_port_or_range(config: ClusterConfig, tmp_path: Path) -> None:
+    """Though the first is down, and nobody listens."""
+    other = choose("two", fidelity="api", data_dir=str(tmp_path / "data2"))
+    assert other.port != config.port
+    assert not {other.pod_range, other.service_range} & {config.pod_range, config.service_range}
+
+
+def test_a_process_that_says_why_it_ends_is_not_taken_for_one_that_was_told_to(config: ClusterConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended while it is still at its end, and by a signal then."""
+    monkeypatch.setattr(lifecycle, "_await_ready", lambda fd, progress: "OSError: the reason")
+    monkeypatch.setattr(lifecycle, "_command", lambda *given, verbose: ["/bin/sleep", "60"])
+    with pytest.raises(lifecycle.LifecycleError, match="OSError: the reason"):
+        lifecycle.start(config, quiet)

@@ -21,6 +21,9 @@ def load(store: ImageStore, archive: Path, architecture: str) -> list[Image]:
     with store.workspace() as work:
         try:
             _extract(archive, work)
+        except tarfile.ReadError as error:
+            told = str(error).partition("\n")[0].rstrip(":")  # and then each compression that was tried
+            raise RuntimeFault(f"{archive.name} cannot be read as an archive: {told}") from None
         except (tarfile.TarError, EOFError, OSError) as error:
             raise RuntimeFault(f"{archive.name} cannot be read as an archive: {error}") from None
         if (work / "manifest.json").is_file():
