@@ -17,6 +17,7 @@ from wherry.api.resource import Object, Resource
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response, UserInfo
+from wherry.apiserver import audit
 from wherry.apiserver.admission.interface import Chain, Plugin
 from wherry.apiserver.authentication.interface import Authenticator
 from wherry.apiserver.authorization.interface import Authorizer
@@ -69,6 +70,7 @@ class APIServer:
         self.metrics = ServerMetrics(self)
         self.closing: list[Callable[[], Awaitable[None]]] = []  # what was installed and has tasks of its own
         self.ready = False
+        self._make_audit_id = audit.maker()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -142,6 +144,8 @@ class APIServer:
         info = parse(request)
         began = self.clock.monotonic()
         response = await self._answer(request, info)
+        if response.upgrade is None:  # else the headers are the kubelet's
+            response.headers = [(audit.HEADER, audit.audit_id(request.headers, self._make_audit_id)), *response.headers]
         self.metrics.requests.observe(info, response.status, self.clock.monotonic() - began)
         return response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -198,3 +199,25 @@ async def test_a_stream_to_http_1_0_ends_with_the_connection() -> None:
     assert " 200 OK" in head
     assert "transfer-encoding" not in head.lower()
     assert body == "onetwo"
+
+
+async def test_each_answer_has_an_audit_id(connection: Connection) -> None:
+    """Also a refused one, and one without a body: as upstream, where a request's own is kept."""
+    seen = [(await connection.ask(f"GET {path} HTTP/1.1"))[1]["audit-id"] for path in ("/api/v1/namespaces/n", "/api/v1/namespaces/x", "/nowhere")]
+    seen.append((await connection.ask("GET /api/v1/namespaces/n HTTP/1.1", ""))[1]["audit-id"])  # nobody in particular
+    assert len(set(seen)) == 4
+    for each in seen:
+        assert str(uuid.UUID(each)) == each
+    _, headers, _ = await connection.ask("GET /api/v1/namespaces/n HTTP/1.1", AUTH + "Audit-ID: mine\r\n")
+    assert headers["audit-id"] == "mine"
+
+
+async def test_an_audit_id_that_no_header_may_hold_is_replaced(port: int) -> None:
+    """Bytes beyond ASCII come as surrogates, which nothing can send back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /api/v1/namespaces/n HTTP/1.1\r\nHost: x\r\n" + AUTH.encode() + b"Audit-ID: a\xffb\r\n\r\n")
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
+    writer.close()
+    assert head.startswith("HTTP/1.1 200")
+    [told] = [line.partition(": ")[2] for line in head.splitlines() if line.startswith("Audit-Id")]
+    assert str(uuid.UUID(told)) == told

