@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from claims import claim, claimed
+
 WHERRY = [sys.executable, "-m", "wherry.cli.main"]
 
 
@@ -25,6 +27,7 @@ class Cluster:
         self.folder = folder
         self.kubectl_program = kubectl
         self.environment = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "HOME": str(folder)}
+        _make_room(name)
 
     def wherry(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """A wherry command against this cluster."""
@@ -62,6 +65,15 @@ class Cluster:
     def process(self) -> int:
         """The id of the cluster's process."""
         return int((Path("/run/wherry") / self.name / "wherry.pid").read_text().split()[0])
+
+
+def _make_room(name: str) -> None:
+    """A run that was killed left its cluster, which runs on; a run beside this one keeps its own."""
+    had = name in claimed()
+    assert claim(name), f"another run of these tests has the cluster {name!r}"
+    left = [Path("/run/wherry") / name, Path("/var/lib/wherry") / f"{name}.data"]
+    if not had and any(path.exists() for path in left):
+        subprocess.run([*WHERRY, "reset", "--name", name], capture_output=True, timeout=120, check=False)
 
 
 @contextmanager

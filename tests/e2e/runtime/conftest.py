@@ -50,6 +50,17 @@ def host_state() -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def swept() -> None:
+    """What runs left that were killed is taken away: their names come from process ids that are nobody's any more."""
+    alive = {int(process.name) % 100_000 for process in Path("/proc").glob("[0-9]*")}
+    for state in Path("/run").glob("wherry-rt-*"):
+        cluster = state.name.removeprefix("wherry-")
+        if int(cluster.removeprefix("rt-")) not in alive:
+            cleanup(cluster, state)
+            shutil.rmtree(f"/run/wherry-host-{cluster}", ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeConfig]:
     state, root = Path(f"/run/wherry-{CLUSTER}"), tmp_path_factory.mktemp("root")
