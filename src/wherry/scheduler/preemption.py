@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from wherry.api.pod import get_condition
 from wherry.api.types import core_v1, policy_v1
 from wherry.apimachinery.labels import from_label_selector
-from wherry.scheduler.framework import CycleState, Refusal
+from wherry.scheduler.framework import CycleState, FilterPlugin, Refusal
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.plan import Decision, explain
@@ -73,19 +73,22 @@ def hopeless(diagnosis: dict[str, Verdict], total: int, told: dict[str, Refusal]
 
 
 class DryRun:
-    """Looks at one node after the other for candidates, on copies: the snapshot stays as it is."""
+    """Looks at one node after the other for candidates, on copies: the snapshot stays as it is.
+
+    Others are placed between the decision and this, and in its pauses: what the plugins counted is counted anew then.
+    """
 
     def __init__(
         self, pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, decision: Decision, nominator: Nominator,
         budgets: Sequence[policy_v1.PodDisruptionBudget],
     ) -> None:
         self._pod, self._snapshot, self._profile, self._nominator = pod, snapshot, profile, nominator
-        self._state = decision.state
+        self._state, self._seen = CycleState(), (-1, -1)
         self._budgets = [(budget, from_label_selector(budget.spec.selector)) for budget in budgets]
         self._nodes = [name for name, (_, refusal) in decision.diagnosis.items() if refusal.resolvable]
-        # A Pod that was refused beforehand has not been seen by the plugins after that one.
-        self._plugins = [plugin for plugin in profile.filters if plugin.relevant(decision.state, pod)] if self._nodes else []
+        self._plugins: list[FilterPlugin] = []
         self.told: dict[str, Refusal] = {}
+        self.plugins: set[str] = set()  # that refused a node even without its less important Pods: their events can help, too
         self.candidates: list[Candidate] = []
 
     def steps(self, rng: random.Random) -> Iterator[None]:
@@ -98,6 +101,8 @@ class DryRun:
         offset = rng.randrange(total)
         harmless = 0
         for index in range(total):
+            if not self._count():
+                return
             info = self._snapshot.nodes.get(self._nodes[(offset + index) % total])
             if info is None:
                 continue
@@ -111,6 +116,17 @@ class DryRun:
                     return
             yield
 
+    def _count(self) -> bool:
+        """Have the plugins count as of now; False when they refuse the Pod before they look at any node."""
+        now = self._snapshot.topology, self._snapshot.touched.end
+        if now != self._seen:
+            self._seen, self._state = now, CycleState()
+            for plugin in self._profile.filters:
+                if isinstance(plugin.pre_filter(self._state, self._pod, self._snapshot), Refusal):
+                    return False
+            self._plugins = [plugin for plugin in self._profile.filters if plugin.relevant(self._state, self._pod)]
+        return True
+
     def _look(self, original: NodeInfo) -> Candidate | Refusal:
         """Take all away that may go, then spare whom one can: those of broken budgets first, then the important."""
         pod, state, info = self._pod, self._state.clone(), original.clone()
@@ -121,7 +137,8 @@ class DryRun:
             self._remove(state, other, info)
         verdict = self._refused(state, info)
         if verdict is not None:
-            return verdict
+            self.plugins.add(verdict[0])
+            return verdict[1]
         possible.sort(key=importance)
         violating, harmless = self._split(possible)
         victims, violations = [], 0
@@ -145,15 +162,11 @@ class DryRun:
         for plugin in self._plugins:
             plugin.remove_pod(state, self._pod, other, info)
 
-    def _refused(self, state: CycleState, info: NodeInfo) -> Refusal | None:
+    def _refused(self, state: CycleState, info: NodeInfo) -> Verdict | None:
         """With the nominated Pods on the node, and without them."""
         rivals = self._nominator.rivals(self._pod, info.name)
-        if rivals:
-            verdict = refused_beside(self._profile.filters, state, self._pod, info, rivals)
-            if verdict is not None:
-                return verdict[1]
-        verdict = refused(self._plugins, state, self._pod, info)
-        return verdict[1] if verdict is not None else None
+        verdict = refused_beside(self._profile.filters, state, self._pod, info, rivals) if rivals else None
+        return verdict or refused(self._plugins, state, self._pod, info)
 
     def _split(self, pods: Iterable[core_v1.Pod]) -> tuple[list[core_v1.Pod], list[core_v1.Pod]]:
         """Those whose going would break a PodDisruptionBudget, and the others."""

@@ -26,11 +26,15 @@ SLICE = 0.01  # seconds of dry run before the loop gets a turn
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`candidate`: where room was found; else `message` says why not, and whether an earlier nomination falls."""
+    """`candidate`: where room was found; else `message` says why not, and whether an earlier nomination falls.
+
+    `plugins` refused nodes where room was looked for: what helps them may help the Pod.
+    """
 
     candidate: Candidate | None = None
     message: str = ""
     denominate: bool = False
+    plugins: frozenset[str] = frozenset()
 
 
 class Preemptor:
@@ -56,7 +60,8 @@ class Preemptor:
                 began = self._clock.monotonic()
         if run.candidates:
             return Outcome(preemption.select(run.candidates))
-        return Outcome(message=preemption.hopeless(decision.diagnosis, decision.total, run.told), denominate=True)
+        message = preemption.hopeless(decision.diagnosis, decision.total, run.told)
+        return Outcome(message=message, denominate=True, plugins=frozenset(run.plugins))
 
     async def evict(self, pod: core_v1.Pod, candidate: Candidate) -> None:
         """The victims go, gracefully; Pods of lower priority lose their claim on the node.

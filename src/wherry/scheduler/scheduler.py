@@ -110,7 +110,7 @@ class Scheduler:
     def _pod_changed(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
         if pod.spec.node_name:
-            self._assigned(old, pod)
+            self._assigned(pod)
         elif pod.metadata.deletion_timestamp or is_terminal(pod) or pod.spec.scheduler_name not in self.profiles:
             self._forget(uid)
         elif not self.snapshot.has_pod(uid) or self.queue.state_of(uid):  # else it is placed, and this is old news
@@ -131,18 +131,22 @@ class Scheduler:
         """Room that was kept for a Pod is free: as good as if it had been there and gone."""
         self.queue.happened(ASSIGNED_POD, Action.DELETE, _on(pod, node), None)
 
-    def _assigned(self, old: core_v1.Pod | None, pod: core_v1.Pod) -> None:
+    def _assigned(self, pod: core_v1.Pod) -> None:
+        """What it was counted as until now is what has changed: it may have been assumed as an older version, or elsewhere."""
         uid = pod.metadata.uid
         self._forget(uid, "" if is_terminal(pod) else pod.spec.node_name)
-        known = self.snapshot.node_of(uid)
         if is_terminal(pod):
             self._gone(pod)
             return
+        before = self.snapshot.pod(uid)
         self.snapshot.put_pod(pod)
-        if known != pod.spec.node_name:
-            self.queue.happened(ASSIGNED_POD, Action.ADD, None, pod)
-        elif old is not None and old.spec.node_name and (actions := assigned_pod_actions(old, pod)):
-            self.queue.happened(ASSIGNED_POD, actions, old, pod)
+        if before is not None and before.spec.node_name == pod.spec.node_name:
+            if actions := assigned_pod_actions(before, pod):
+                self.queue.happened(ASSIGNED_POD, actions, before, pod)
+            return
+        if before is not None:
+            self.queue.happened(ASSIGNED_POD, Action.DELETE, before, None)
+        self.queue.happened(ASSIGNED_POD, Action.ADD, None, pod)
 
     def _pod_deleted(self, pod: core_v1.Pod) -> None:
         self._forget(pod.metadata.uid)
@@ -308,7 +312,7 @@ class Scheduler:
             if not (isinstance(error, StatusError) and error.code in (404, 409)):
                 log.warning("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
         finally:
-            self.queue.park(entry, decision.plugins)
+            self.queue.park(entry, decision.plugins | outcome.plugins)
 
     async def _patch(self, pod: core_v1.Pod, status: dict[str, object]) -> None:
         meta, body = pod.metadata, {"metadata": {"uid": pod.metadata.uid}, "status": status}

@@ -148,9 +148,10 @@ class Snapshot:
     def has_pod(self, uid: str) -> bool:
         return uid in self._where
 
-    def node_of(self, uid: str) -> str:
-        """Where a Pod is, "" when it has no node."""
-        return self._where.get(uid, "")
+    def pod(self, uid: str) -> core_v1.Pod | None:
+        """The Pod as it is counted: None when it has no node."""
+        name = self._where.get(uid)
+        return self._nodes[name].pods[uid] if name is not None else None
 
     # -- what is kept ------------------------------------------------------------------------------
 
