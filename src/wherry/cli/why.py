@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, policy_v1
 from wherry.client import Client
 from wherry.client.paths import info_of
 from wherry.client.store import Store
@@ -17,8 +19,11 @@ from wherry.cluster.config import ClusterConfig
 from wherry.cluster.lifecycle import LifecycleError
 from wherry.scheduler.config import SchedulerConfig
 from wherry.scheduler.framework import CycleState, Refusal
+from wherry.scheduler.nominator import Nominator
+from wherry.scheduler.plan import Decision
+from wherry.scheduler.preemption import NO_VICTIMS, NOT_HELPFUL, DryRun, ineligible, priority_of, select
 from wherry.scheduler.profile import DEFAULT_SCHEDULER, Profile, make_profile
-from wherry.scheduler.ranking import Verdict, refused
+from wherry.scheduler.ranking import Verdict, refused, refused_beside
 from wherry.scheduler.snapshot import Snapshot
 from wherry.util.clock import Clock, RealClock
 
@@ -49,8 +54,8 @@ class Listers:
         return self._stores[kind]
 
 
-def verdicts(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile) -> dict[str, Verdict | None]:
-    """What each node has against the Pod; None: it fits.  Pure."""
+def verdicts(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, nominator: Nominator | None = None) -> dict[str, Verdict | None]:
+    """What each node has against the Pod, those who are nominated for it counted; None: it fits.  Pure."""
     snapshot.arrange()
     state, allowed = CycleState(), dict[str, frozenset[str]]()
     for plugin in profile.filters:
@@ -63,8 +68,37 @@ def verdicts(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile) -> dict[str
     found: dict[str, Verdict | None] = {}
     for name, info in snapshot.nodes.items():
         out = next((plugin for plugin, names in allowed.items() if name not in names), "")
-        found[name] = (out, Refusal("node(s) didn't satisfy the plugin")) if out else refused(relevant, state, pod, info)
+        verdict = (out, Refusal("node(s) didn't satisfy the plugin")) if out else refused(relevant, state, pod, info)
+        rivals = nominator.rivals(pod, name) if nominator is not None and verdict is None else []
+        found[name] = refused_beside(profile.filters, state, pod, info, rivals) if rivals else verdict
     return found
+
+
+def preempting(
+    pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, nominator: Nominator, found: dict[str, Verdict | None],
+    budgets: Sequence[policy_v1.PodDisruptionBudget],
+) -> list[str]:
+    """What making room would take, a node a line; nothing where the Pod needs no room made.  Pure."""
+    diagnosis = {name: verdict for name, verdict in found.items() if verdict is not None}
+    if not diagnosis or len(diagnosis) < len(found):
+        return []
+    if not profile.preempts:
+        return ["preemption: the profile has none"]
+    decision = Decision("", diagnosis, total=len(found))
+    if why := ineligible(pod, snapshot, decision):
+        return [f"preemption: {why}"]
+    whole = replace(profile, min_candidate_nodes_absolute=len(found))  # every node is looked at, not only as many as will do
+    run = DryRun(pod, snapshot, whole, decision, nominator, budgets)
+    for _ in run.steps(random.Random(0)):
+        pass
+    rows = {name: run.told.get(name, NO_VICTIMS if refusal.resolvable else NOT_HELPFUL).reason for name, (_, refusal) in diagnosis.items()}
+    best = select(run.candidates).node if run.candidates else ""
+    for candidate in run.candidates:
+        victims = ", ".join(f"{v.metadata.namespace}/{v.metadata.name} (priority {priority_of(v)})" for v in candidate.victims)
+        broken = f"; PodDisruptionBudgets broken: {candidate.violations}" if candidate.violations else ""
+        rows[candidate.node] = f"{'is' if candidate.node == best else 'would be'} possible without {victims}{broken}"
+    first = max(map(len, rows))
+    return ["preemption:", *(f"{name:{first}}   {text}" for name, text in sorted(rows.items()))]
 
 
 def table(found: dict[str, Verdict | None]) -> list[str]:
@@ -103,13 +137,20 @@ def explained(ask: Ask, namespace: str, name: str, scheduler: SchedulerConfig | 
     spec = profiles.get(pod.spec.scheduler_name or DEFAULT_SCHEDULER)
     if spec is None:
         return [f"it waits for the scheduler {pod.spec.scheduler_name!r}, which is not wherry's"]
-    listers, snapshot = Listers(ask), Snapshot()
+    listers, snapshot, nominator = Listers(ask), Snapshot(), Nominator()
     for node in listers.lister(core_v1.Node):
         snapshot.set_node(node)
     for other in listers.lister(core_v1.Pod):
-        if other.spec.node_name and other.status.phase not in ("Succeeded", "Failed"):
+        if other.status.phase in ("Succeeded", "Failed"):
+            continue
+        if other.spec.node_name:
             snapshot.put_pod(other)
-    return table(verdicts(pod, snapshot, make_profile(listers, spec)))
+        elif other.status.nominated_node_name:
+            nominator.put(other, other.status.nominated_node_name)
+    profile = make_profile(listers, spec)
+    found = verdicts(pod, snapshot, profile, nominator)
+    lines = table(found) + preempting(pod, snapshot, profile, nominator, found, list(listers.lister(policy_v1.PodDisruptionBudget)))
+    return lines + ([f"nominated for {pod.status.nominated_node_name}"] if pod.status.nominated_node_name else [])
 
 
 def show(config: ClusterConfig, namespace: str, name: str) -> int:

@@ -58,3 +58,45 @@ def test_the_plugins_of_the_pods_own_profile_are_asked() -> None:
     """)
     told = explained(answers({"schedulerName": "careless"}, {}, []), "default", "p", careless)
     assert [line.split()[-1] for line in told[1:]] == ["fits", "fits"]
+
+
+def crowded(priority: int, policy: str = "", nominated: str = "") -> Any:
+    """Nodes a (too small), b (a Pod of priority 1 and a nominated one), c (cordoned), d (a Pod of priority 9)."""
+
+    def pod(name: str, cpu: str, importance: int, **more: Any) -> dict[str, Any]:
+        containers = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu}}}]
+        spec = {"containers": containers, "schedulerName": "default-scheduler", "priority": importance, **more.pop("spec", {})}
+        return {"metadata": {"name": name, "namespace": "default", "uid": name}, "spec": spec, "status": more}
+
+    own = {"preemptionPolicy": policy} if policy else {}
+    waiting = pod("p", "3", priority, spec=own, nominatedNodeName=nominated)
+    pods = [waiting, pod("low", "1", 1, spec={"nodeName": "b"}), pod("high", "2", 9, spec={"nodeName": "d"}), pod("next", "1", 1, nominatedNodeName="b")]
+    nodes = [node("a", "1"), node("b", "3"), node("c", "4", unschedulable=True), node("d", "4")]
+    found = {"/api/v1/pods": pods, "/api/v1/nodes": nodes}
+    return lambda path: waiting if path.endswith("/pods/p") else {"items": found.get(path, [])}
+
+
+def test_it_says_what_preemption_would_take_node_by_node() -> None:
+    told = explained(crowded(5), "default", "p")
+    assert told[told.index("preemption:") + 1:] == [
+        "a   Preemption is not helpful for scheduling",
+        "b   is possible without default/low (priority 1)",
+        "c   Preemption is not helpful for scheduling",
+        "d   No preemption victims found for incoming pod",
+    ]
+
+
+def test_the_best_of_several_nodes_is_named() -> None:
+    told = explained(crowded(10, nominated="b"), "default", "p")
+    assert "b   is possible without default/low (priority 1)" in told
+    assert "d   would be possible without default/high (priority 9)" in told
+    assert told[-1] == "nominated for b"
+
+
+def test_who_may_not_preempt_is_told_so() -> None:
+    assert explained(crowded(5, "Never"), "default", "p")[-1] == "preemption: not eligible due to preemptionPolicy=Never."
+
+
+def test_room_that_is_kept_for_another_is_not_free() -> None:
+    told = explained(crowded(1), "default", "p")
+    assert next(line for line in told if line.startswith("b ")).startswith("b   NodeResourcesFit    Insufficient cpu")
