@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -57,6 +58,16 @@ def test_a_gated_pod_waits_for_its_gates(cluster: Cluster) -> None:
     assert "nodeName" not in cluster.get("pod", "gated")["spec"]
     cluster.kubectl("patch", "pod", "gated", "--type=json", "-p", '[{"op": "remove", "path": "/spec/schedulingGates"}]')
     cluster.kubectl("wait", "--for=condition=PodScheduled", "pod/gated", "--timeout=20s")
+    clear(cluster, "pods")
+
+
+def test_a_pods_address_is_of_its_nodes_range(cluster: Cluster) -> None:
+    cluster.apply(*(pod(f"at{number}", nodeName=name) for number, name in enumerate(nodes(cluster))))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=30s")
+    ranges = {node["metadata"]["name"]: ip_network(node["spec"]["podCIDR"]) for node in cluster.get("nodes")["items"]}
+    assert len(set(ranges.values())) == 3
+    for each in cluster.get("pods")["items"]:
+        assert ip_address(each["status"]["podIP"]) in ranges[each["spec"]["nodeName"]]
     clear(cluster, "pods")
 
 

@@ -59,7 +59,7 @@ def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: C
     pod_cidr = str(pods[config.node_names.index(name) % len(pods)])
     runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
-    settings = kubelet_config(config, name, simulated=True, **more)
+    settings = kubelet_config(config, name, simulated=True, pod_cidr=pod_cidr, **more)
     return Kubelet(settings, client, runtime, clock, machine=machine, mounter=NoMounter())  # nothing to leave on the host
 
 
@@ -69,7 +69,7 @@ def real_kubelet(config: ClusterConfig, runtime: EmbeddedRuntime, client: Client
     from wherry.kubelet.kubelet import Kubelet
 
     settings = kubelet_config(
-        config, config.node_name, node_ip=config.bridge_address, cluster_dns=(config.dns_service_ip,),
+        config, config.node_name, node_ip=config.bridge_address, pod_cidr=str(config.node_range), cluster_dns=(config.dns_service_ip,),
         cgroup_root=runtime_config(config).cgroup, **more,
     )
     return Kubelet(settings, client, runtime, clock)

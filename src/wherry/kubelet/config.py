@@ -31,6 +31,7 @@ class KubeletConfig:
     node_labels: dict[str, str] = field(default_factory=dict)
     node_taints: tuple[dict[str, str], ...] = ()
     version: str = "v1.37.0"
+    pod_cidr: str = ""  # where the addresses of its Pods come from: the node tells it
     cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = "cluster.local"
     resolv_conf: Path = Path("/etc/resolv.conf")

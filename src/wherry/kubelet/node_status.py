@@ -163,9 +163,10 @@ class NodeReporter:
         taints = [msgspec.convert(taint, core_v1.Taint) for taint in config.node_taints]
         status = msgspec.convert(await self._make(core_v1.NodeStatus()), core_v1.NodeStatus)
         annotations = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+        ranges = [config.pod_cidr] if config.pod_cidr else []
         wanted = core_v1.Node(
             metadata=meta_v1.ObjectMeta(name=config.node_name, labels=labels, annotations=annotations),
-            spec=core_v1.NodeSpec(taints=taints), status=status,
+            spec=core_v1.NodeSpec(taints=taints, pod_cidr=config.pod_cidr, pod_cidrs=ranges), status=status,
         )
         try:
             return await self._client.create(wanted)
@@ -173,10 +174,12 @@ class NodeReporter:
             if not is_already_exists(error):
                 raise
         node = await self._client.get(core_v1.Node, config.node_name)
-        if any(node.metadata.labels.get(key) != value for key, value in labels.items()):
-            node = await self._client.patch(
-                core_v1.Node, config.node_name, {"metadata": {"labels": labels, "annotations": annotations}}, patch_type="merge",
-            )
+        unknown = bool(ranges) and not node.spec.pod_cidrs  # of a node that an older version made
+        if unknown or any(node.metadata.labels.get(key) != value for key, value in labels.items()):
+            body: Json = {"metadata": {"labels": labels, "annotations": annotations}}
+            if unknown:
+                body["spec"] = {"podCIDR": config.pod_cidr, "podCIDRs": ranges}
+            node = await self._client.patch(core_v1.Node, config.node_name, body, patch_type="merge")
         return node
 
     async def _make(self, old: core_v1.NodeStatus) -> Json:

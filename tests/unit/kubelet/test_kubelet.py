@@ -463,6 +463,17 @@ async def test_the_node_is_ready_at_once_and_keeps_its_lease(node: Node) -> None
     assert {"Starting", "NodeReady", "NodeHasSufficientMemory"} <= reasons
 
 
+async def test_a_node_tells_its_pods_range_and_keeps_the_one_that_it_had(node: Node) -> None:
+    await node.run(1)
+    assert (await node.client.get(core_v1.Node, "n1")).spec.pod_cidr == "", "an older version told none"
+    for told in ("10.42.1.0/24", "10.42.2.0/24"):
+        await node.stop()
+        node.start(pod_cidr=told)
+        await node.run(1)
+        spec = (await node.client.get(core_v1.Node, "n1")).spec
+        assert (spec.pod_cidr, spec.pod_cidrs) == ("10.42.1.0/24", ["10.42.1.0/24"])
+
+
 async def test_node_status_is_told_every_five_minutes(node: Node) -> None:
     await node.run(1)
     first = await node.client.get(core_v1.Node, "n1")
