@@ -19,6 +19,8 @@ def node_actions(old: core_v1.Node, new: core_v1.Node) -> Action:
         actions |= Action.UPDATE_NODE_TAINT
     if {c.type: c.status for c in old.status.conditions} != {c.type: c.status for c in new.status.conditions}:
         actions |= Action.UPDATE_NODE_CONDITION
+    if old.status.declared_features != new.status.declared_features:
+        actions |= Action.UPDATE_NODE_DECLARED_FEATURE
     if old.metadata.annotations != new.metadata.annotations:
         actions |= Action.UPDATE_NODE_ANNOTATION
     return actions

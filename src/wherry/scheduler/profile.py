@@ -17,6 +17,7 @@ from wherry.scheduler.plugins.imagelocality import ImageLocality
 from wherry.scheduler.plugins.interpodaffinity import InterPodAffinity
 from wherry.scheduler.plugins.nodeaffinity import NodeAffinity
 from wherry.scheduler.plugins.nodebasics import NodeName, NodePorts, NodeUnschedulable
+from wherry.scheduler.plugins.nodedeclaredfeatures import NodeDeclaredFeatures
 from wherry.scheduler.plugins.noderesources import NodeResourcesBalancedAllocation, NodeResourcesFit
 from wherry.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from wherry.scheduler.plugins.podtopologyspread import PodTopologySpread
@@ -80,6 +81,7 @@ DEFAULTS: Mapping[str, Registration] = {
     "PodTopologySpread": Registration(_spread, 2, args.PodTopologySpreadArgs),
     "InterPodAffinity": Registration(_inter_pod, 2, args.InterPodAffinityArgs),
     "DynamicResources": Registration(lambda handle, given: DynamicResources()),
+    "NodeDeclaredFeatures": Registration(lambda handle, given: NodeDeclaredFeatures()),
     "NodeResourcesBalancedAllocation": Registration(_balanced, 1, args.NodeResourcesBalancedAllocationArgs),
     "ImageLocality": Registration(lambda handle, given: ImageLocality()),
 }

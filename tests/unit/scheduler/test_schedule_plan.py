@@ -224,3 +224,28 @@ def test_a_decision_changes_nothing() -> None:
     answers = {cluster.decide(wanted).message for _ in range(3)} | {Cluster(*things).decide(wanted).message}
     assert len(answers) == 1
     assert {name: dict(info.pods) for name, info in cluster.snapshot.nodes.items()} == pods
+
+
+RESTARTS = "RestartAllContainersOnContainerExits"
+USERS = "UserNamespacesHostNetworkSupport"
+
+
+@pytest.mark.parametrize(
+    ("spec", "features", "fits"),
+    [
+        ({}, [], True), ({"hostNetwork": True}, [], True), ({"hostUsers": False}, [], True),
+        ({"hostNetwork": True, "hostUsers": False}, [], False), ({"hostNetwork": True, "hostUsers": False}, [USERS], True),
+        ({"rules": True}, [USERS], False), ({"rules": True}, [USERS, RESTARTS], True),
+    ],
+)
+def test_a_pod_goes_where_the_node_declares_what_it_needs(spec: dict[str, Any], features: list[str], fits: bool) -> None:
+    rules = spec.pop("rules", False) if (spec := dict(spec)) else False
+    raw = msgspec.to_builtins(node("n"))
+    raw["status"]["declaredFeatures"] = features
+    wanted = pod(**spec)
+    if rules:
+        wanted.spec.containers[0].restart_policy_rules.append(core_v1.ContainerRestartRule(action="RestartAllContainers"))
+    cluster = Cluster(msgspec.convert(raw, core_v1.Node))
+    decision = cluster.decide(wanted)
+    assert bool(decision.node) is fits
+    assert fits or decision.message == "0/1 nodes are available: 1 node(s) didn't match Pod's required features."

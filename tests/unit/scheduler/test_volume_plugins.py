@@ -254,3 +254,38 @@ def test_limits_of_a_driver(limit: int, why: str | None):
     assert world.ask(plugin, pod("b"))[0] == why
     assert world.ask(plugin, pod("a"))[0] is None, "the same volume again takes no more room"
     assert world.ask(plugin, pod("b"), "n2")[0] is None, "no CSINode, no limit"
+
+
+def attachment(of: str, node: str = "n1") -> storage_v1.VolumeAttachment:
+    source = storage_v1.VolumeAttachmentSource(persistent_volume_name=of)
+    return storage_v1.VolumeAttachment(
+        metadata=meta_v1.ObjectMeta(name=f"{of}-{node}"), spec=storage_v1.VolumeAttachmentSpec(attacher="csi", node_name=node, source=source),
+    )
+
+
+@pytest.mark.parametrize(("attached", "why"), [
+    pytest.param([], None, id="none"),
+    pytest.param([attachment("pv-a")], "node(s) exceed max volume count", id="one that no Pod has any more"),
+    pytest.param([attachment("pv-a", "n2")], None, id="elsewhere"),
+    pytest.param([attachment("pv-b")], None, id="the volume itself"),
+])
+def test_what_is_attached_counts_though_no_pod_has_it(attached: list[Any], why: str | None):
+    driver = storage_v1.CSINodeDriver(name="csi", node_id="n1", allocatable=storage_v1.VolumeNodeResources(count=1))
+    csi = storage_v1.CSINode(metadata=meta_v1.ObjectMeta(name="n1"), spec=storage_v1.CSINodeSpec(drivers=[driver]))
+    world = World(csi, claim("b", phase="Bound", volume="pv-b"), *(volume(f"pv-{each}", csi="csi") for each in "ab"))
+    plugin = NodeVolumeLimits(world)
+    for each in attached:
+        world.put(each)
+    assert world.ask(plugin, pod("b"))[0] == why
+
+
+@pytest.mark.parametrize(("prevents", "why"), [(True, "csi CSI driver is not installed on the node"), (False, None)])
+def test_a_driver_may_keep_pods_from_nodes_that_lack_it(prevents: bool, why: str | None):
+    driver = storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name="csi"), spec=storage_v1.CSIDriverSpec(prevent_pod_scheduling_if_missing=prevents))
+    there = storage_v1.CSINode(
+        metadata=meta_v1.ObjectMeta(name="n2"), spec=storage_v1.CSINodeSpec(drivers=[storage_v1.CSINodeDriver(name="csi", node_id="n2")]),
+    )
+    world = World(driver, there, claim("a", phase="Bound", volume="pv-a"), volume("pv-a", csi="csi"))
+    plugin = NodeVolumeLimits(world)
+    assert world.ask(plugin, pod("a"))[0] == why
+    assert world.ask(plugin, pod("a"), "n2")[0] is None

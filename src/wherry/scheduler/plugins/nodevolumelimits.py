@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wherry.api.types import core_v1, storage_v1
-from wherry.api.volumes import Claim, StorageClass, Volume, claim_class, pod_claims
+from wherry.api.volumes import Claim, StorageClass, Volume, by_claim, claim_class, pod_claims
 from wherry.client.store import key_of
 from wherry.scheduler.framework import ASSIGNED_POD, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
@@ -24,10 +24,17 @@ class NodeVolumeLimits(Filter):
     def __init__(self, handle: Handle) -> None:
         self._claims, self._volumes = handle.lister(Claim), handle.lister(Volume)
         self._classes, self._csi_nodes = handle.lister(StorageClass), handle.lister(storage_v1.CSINode)
+        self._drivers = handle.lister(storage_v1.CSIDriver)
+        self._attachments = handle.lister(storage_v1.VolumeAttachment)
+        self._attachments.add_indexer("node", lambda each: [each.spec.node_name])
 
     def events(self) -> Sequence[EventHint]:
         changed = Action.ADD | Action.UPDATE
-        return EventHint(storage_v1.CSINode, changed), EventHint(ASSIGNED_POD, Action.DELETE), EventHint(Claim, changed)
+        return (
+            EventHint(storage_v1.CSINode, changed), EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(by_claim(old))),
+            EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
+            EventHint(storage_v1.CSIDriver, changed | Action.DELETE), EventHint(storage_v1.VolumeAttachment, Action.DELETE),
+        )
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
         state.data[self.name] = frozenset(self._attached(pod))
@@ -39,17 +46,29 @@ class NodeVolumeLimits(Filter):
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         csi = self._csi_nodes.get(node.name)
         drivers = csi.spec.drivers if csi is not None else []
+        for driver in sorted({each[0] for each in state.data[self.name]} - {each.name for each in drivers}):
+            known = self._drivers.get(driver)
+            if known is not None and known.spec.prevent_pod_scheduling_if_missing:
+                return Refusal(f"{driver} CSI driver is not installed on the node")
         told = {each.name: each.allocatable.count if each.allocatable is not None else None for each in drivers}
         limits = {name: count for name, count in told.items() if count is not None}
         if not limits:
             return None
         there = {attached for other in node.pods.values() for attached in self._attached(other)}
+        there |= set(self._held(node.name))  # also those that no Pod of the node uses any more
         new = state.data[self.name] - there
         for driver, limit in limits.items():
             added = sum(each[0] == driver for each in new)
             if added and added + sum(each[0] == driver for each in there) > limit:
                 return TOO_MANY
         return None
+
+    def _held(self, node: str) -> Iterator[Attached]:
+        """What VolumeAttachments say is attached to the node."""
+        for each in self._attachments.by_index("node", node):
+            volume = self._volumes.get(each.spec.source.persistent_volume_name or "")
+            if volume is not None and volume.spec.csi is not None:
+                yield each.spec.attacher, volume.spec.csi.volume_handle
 
     def _attached(self, pod: core_v1.Pod) -> Iterator[Attached]:
         """A volume that several Pods share counts once; a claim that waits for its volume counts as one of its class's driver."""
