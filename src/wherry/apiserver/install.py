@@ -15,6 +15,7 @@ from wherry.apiserver.admission.certificates import certificate_plugins
 from wherry.apiserver.admission.chain import DISABLED, default_plugins
 from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
+from wherry.apiserver.authentication.legacytokens import LegacyTokenTracker
 from wherry.apiserver.authorization.escalation import RBACEscalation
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import GROUP as RBAC_GROUP
@@ -53,7 +54,9 @@ class Options:
 
 def install(server: APIServer, options: Options) -> RBAC:
     """Hang everything on a started server.  Returns the RBAC authorizer."""
-    tokens = ServiceAccountTokens(options.signer, server, server.clock)
+    tracker = LegacyTokenTracker(server, server.clock)
+    server.closing.append(tracker.close)
+    tokens = ServiceAccountTokens(options.signer, server, server.clock, tracker)
     server.authenticators = [ClientCertificate(), StaticTokens(options.tokens), tokens]
     rbac = RBAC(server)
     for kind in RBAC_KINDS:

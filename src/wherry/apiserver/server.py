@@ -122,14 +122,28 @@ class APIServer:
         return list(self.stores)
 
     async def write_status(self, group: str, plural: str, namespace: str, name: str, status: Object) -> None:
+        await self._change(group, plural, namespace, name, "status", lambda old: {**old, "status": status})
+
+    async def write_labels(self, group: str, plural: str, namespace: str, name: str, labels: dict[str, str]) -> None:
+        """Add labels to an object, as the API server itself; nothing happens when the object is gone."""
+
+        def labelled(old: Object) -> Object:
+            meta = old["metadata"]
+            return {**old, "metadata": {**meta, "labels": {**(meta.get("labels") or {}), **labels}}}
+
+        await self._change(group, plural, namespace, name, "", labelled)
+
+    async def _change(
+        self, group: str, plural: str, namespace: str, name: str, subresource: str, change: Callable[[Object], Object],
+    ) -> None:
         store = self.stores[group, plural]
         codec = next(codec for codec in store.codecs.values() if codec.is_hub)
-        info = RequestInfo("update", "", codec.group, codec.version.name, plural, "status", namespace, name)
+        info = RequestInfo("update", "", codec.group, codec.version.name, plural, subresource, namespace, name)
         call = Call(Request("PUT", ""), info, ITSELF, codec, self.clock.time(), field_manager=MANAGER)
 
         def transform(old: Object | None) -> Object:
             assert old is not None
-            return {**old, "status": status}
+            return change(old)
 
         try:
             await store.update(call, namespace, name, transform)

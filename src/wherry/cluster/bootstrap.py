@@ -4,6 +4,7 @@ classes, the default StorageClass, RBAC's bootstrap policy.  Each `up` makes wha
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -29,9 +30,11 @@ def _named(kind: str, api_version: str, name: str, namespace: str = "", **more: 
     return {"apiVersion": api_version, "kind": kind, "metadata": meta, **more}
 
 
-def objects(config: ClusterConfig) -> list[Object]:
+def objects(config: ClusterConfig, today: str) -> list[Object]:
     """Everything, in the order it is made.  Pure."""
     found = [_named("Namespace", "v1", name) for name in NAMESPACES]
+    # Since when the API server keeps the days on which tokens of Secrets were used.
+    found.append(_named("ConfigMap", "v1", "kube-apiserver-legacy-service-account-token-tracking", "kube-system", data={"since": today}))
     found += [
         _named("PriorityClass", "scheduling.k8s.io/v1", "system-node-critical", value=2000001000,
                description="Used for system critical pods that must not be moved from their current node."),
@@ -74,7 +77,7 @@ def _endpoints(service: str, namespace: str, address: str, ports: list[tuple[str
 
 async def bootstrap(client: Client, config: ClusterConfig) -> None:
     """Make what is missing.  Raises StatusError."""
-    for obj in objects(config):
+    for obj in objects(config, datetime.now(UTC).strftime("%Y-%m-%d")):
         group, _, version = obj["apiVersion"].rpartition("/")
         found = BUILTIN.by_kind(group, version, obj["kind"])
         assert found is not None, obj["kind"]

@@ -28,6 +28,7 @@ from wherry.controller.resourcequota.controller import ResourceQuotaController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
 from wherry.controller.serviceaccounttoken.controller import ServiceAccountTokenController
+from wherry.controller.serviceaccounttokencleaner.controller import LegacyServiceAccountTokenCleaner
 from wherry.controller.statefulset.controller import StatefulSetController
 from wherry.controller.tainteviction.controller import TaintEvictionController
 from wherry.controller.ttl.controller import TTLController
@@ -57,6 +58,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ClusterRoleAggregationController,
     EndpointSliceMirroringController,
     ServiceAccountTokenController,
+    LegacyServiceAccountTokenCleaner,
     TTLController,
     DisruptionController,
     HorizontalPodAutoscalerController,

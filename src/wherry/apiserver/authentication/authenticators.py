@@ -12,6 +12,7 @@ from wherry.apimachinery.streaming import websocket
 from wherry.apiserver.admission.interface import Reader
 from wherry.apiserver.authentication.interface import AUTHENTICATED
 from wherry.apiserver.authentication.jwt import BadToken, Signer
+from wherry.apiserver.authentication.legacytokens import LegacyTokenTracker
 from wherry.util.clock import Clock
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -61,8 +62,8 @@ class ServiceAccountTokens:
     """Checks tokens that the TokenRequest API issued: signature, times, audience, and that what they are
     bound to (the account, perhaps a Pod or Secret) still exists.  So it does tokens that Secrets hold."""
 
-    def __init__(self, signer: Signer, reader: Reader, clock: Clock) -> None:
-        self._signer = signer
+    def __init__(self, signer: Signer, reader: Reader, clock: Clock, tracker: LegacyTokenTracker | None = None) -> None:
+        self._signer, self._tracker = signer, tracker
         self._reader = reader
         self._clock = clock
         self._verified: dict[str, dict[str, Any]] = {}  # signatures cost 80 us; claims are checked each time
@@ -124,7 +125,10 @@ class ServiceAccountTokens:
             raise BadToken("Token has been invalidated")
         if (found.get("data") or {}).get("token") != base64.b64encode(token.encode()).decode():
             raise BadToken("Token does not match server's copy")
-        if INVALID_SINCE in (found["metadata"].get("labels") or {}):
+        labels = found["metadata"].get("labels") or {}
+        if self._tracker is not None:
+            self._tracker.used(namespace, secret, labels)
+        if INVALID_SINCE in labels:
             raise BadToken(
                 f"the token in secret {namespace}/{secret} for service account {namespace}/{account} has been marked invalid."
                 " Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the"
