@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -12,7 +12,8 @@ from naive import Picture, priority
 
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError
-from wherry.client.client import ListResult, WatchEvent
+from wherry.client.client import ListResult
+from wherry.client.codec import Events, WatchEvent
 from wherry.client.store import key_of
 
 Pod = core_v1.Pod
@@ -92,9 +93,10 @@ class FakeApi:
     async def list(self, kind: type[Any], namespace: str = "", **options: Any) -> ListResult[Any]:
         return ListResult([], "1", "")
 
-    async def watch(self, kind: type[Any], namespace: str = "", **options: Any) -> AsyncIterator[WatchEvent[Any]]:
+    async def watch(self, kind: type[Any], namespace: str = "", **options: Any) -> AsyncGenerator[Events[Any], None]:
         while True:
-            yield WatchEvent(*await self._streams[kind].get())
+            type_, obj = await self._streams[kind].get()
+            yield [WatchEvent(obj, type_)]
 
     def _pod(self, name: str, namespace: str, uid: str | None) -> Pod:
         found: Pod | None = self.objects[Pod].get(f"{namespace}/{name}")

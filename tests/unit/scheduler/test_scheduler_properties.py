@@ -194,7 +194,7 @@ async def live(first: list[Any], steps: list[tuple[Any, ...]], seed: int) -> Fak
 
 
 # Not shrunk: that takes minutes, and what is found is small as it is.
-@settings(max_examples=250, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=120, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     st.lists(nodes(), min_size=3, max_size=5), st.lists(pods(), min_size=4, max_size=12), st.lists(operations, min_size=12, max_size=50), st.integers(0, 3),
 )
