@@ -146,14 +146,14 @@ class _Cycle:
     def _feasible(self, ranking: Ranking, others: Sequence[FilterPlugin], enough: int) -> list[Place]:
         """The best places that the other filters let pass."""
         found: list[Place] = []
-        wanted = self.wanted
+        wanted, nodes, seen = self.wanted, self.snapshot.nodes, self.seen
         while True:
             ranking.refresh(self.snapshot, wanted)
             for place in ranking.places:
                 name = place[2]
-                if name in self.seen:
+                if name in seen:
                     continue
-                verdict = self.seen[name] = self._refused(others, self.snapshot.nodes[name])
+                verdict = seen[name] = self._refused(others, nodes[name])
                 if verdict is None:
                     found.append(place)
                     if len(found) >= enough:

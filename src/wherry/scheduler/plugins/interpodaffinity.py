@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from wherry.api.types import core_v1
 from wherry.client.store import Store
@@ -28,6 +29,11 @@ NOT_NEAR = Refusal("node(s) didn't match pod affinity rules")
 TOO_NEAR = "node(s) didn't match pod anti-affinity rules"
 KEPT_AWAY = "node(s) didn't satisfy existing pods anti-affinity rules"
 DEFAULT_WEIGHT = 1
+
+
+@lru_cache(maxsize=8192)  # the same for many Pods, a node each
+def _apart(reason: str, key: str, domain: str) -> Refusal:
+    return Refusal(reason, resolvable=True, detail=f"{key}={domain}")
 
 
 @dataclass(slots=True)
@@ -149,12 +155,14 @@ class InterPodAffinity(Filter, Score):
             return NOT_NEAR
         for key, terms in counted.far.items():
             domain = labels.get(key)
-            if domain is not None and any(domain in counts for _, counts in terms):
-                return Refusal(TOO_NEAR, resolvable=True, detail=f"{key}={domain}")
+            if domain is not None:
+                for _, counts in terms:
+                    if domain in counts:
+                        return _apart(TOO_NEAR, key, domain)
         for key, counts in counted.kept_away.items():
             domain = labels.get(key)
             if domain is not None and domain in counts:
-                return Refusal(KEPT_AWAY, resolvable=True, detail=f"{key}={domain}")
+                return _apart(KEPT_AWAY, key, domain)
         return None
 
     def _near(self, counted: _Counted, pod: core_v1.Pod, labels: dict[str, str]) -> bool:
