@@ -141,8 +141,7 @@ def test_suspends_resumes_and_is_elastic(room: Room) -> None:
     assert status(made, "active", "failed", "startTime") == (None, None, None)
     more = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "20m"}}}], "nodeSelector": {"kubernetes.io/arch": "none"}}
     room.patch("job/work", {"spec": {"template": {"spec": more}}}, type_="strategic")
-    told_of = [reason for reason, _ in room.events("Job", "work") if not reason.startswith("Successful")]
-    assert told_of == ["Suspended", "Resumed", "Suspended"]
+    assert {("Suspended", "Job suspended"), ("Resumed", "Job resumed")} <= set(room.events("Job", "work"))
     row = room.kubectl("get", "job", "work", "--no-headers").split()
     assert row[:3] == ["work", "Suspended", "0/3"]
 

@@ -60,16 +60,16 @@ def test_ports_of_the_host(room: Room) -> None:
 
 
 def test_a_higher_priority_takes_the_place(room: Room, node: str) -> None:
-    for name, value in (("low", 1), ("high", 1000)):
-        room.kubectl("create", "priorityclass", f"{room.name}-{name}"[:60], f"--value={value}")
-    low, high = (f"{room.name}-{name}"[:60] for name in ("low", "high"))
+    low, calm, high = (f"{room.name}-{name}" for name in ("low", "calm", "high"))
+    for name, value, policy in ((low, 1, "PreemptLowerPriority"), (calm, 1000, "Never"), (high, 1000, "PreemptLowerPriority")):
+        room.kubectl("create", "priorityclass", name, f"--value={value}", f"--preemption-policy={policy}")
     try:
         room.patch(f"node/{node}", {"status": {"capacity": {"example.com/thing": "5"}}}, "--subresource=status")
         eventually(lambda: room.get("node", node)["status"]["allocatable"].get("example.com/thing") == "5", "it may be asked for")
         made = workload("ReplicaSet", "low", template(container=things(2), priorityClassName=low), replicas=2)
         room.create(made)
         room.wait("rs/low", "jsonpath={.status.readyReplicas}=2")
-        room.create(pod("calm", container=things(2), priorityClassName=high, preemptionPolicy="Never"))
+        room.create(pod("calm", container=things(2), priorityClassName=calm))
         assert "Insufficient example.com/thing" in pending(room, "calm")
         room.create(pod("high", container=things(3), priorityClassName=high))
         room.wait("pod/high", "condition=Ready")
@@ -78,7 +78,7 @@ def test_a_higher_priority_takes_the_place(room: Room, node: str) -> None:
         refused = room.patch(f"priorityclass/{high}", {"value": 7}, check=False)
         assert "may not be changed in an update" in refused
     finally:
-        room.kubectl("delete", "priorityclass", low, high)
+        room.kubectl("delete", "priorityclass", low, calm, high)
 
 
 def test_limit_ranges_give_bounds_and_defaults(room: Room) -> None:
