@@ -59,6 +59,22 @@ def test_conditions_of_an_endpoint(ready, going, everyone, expected):
     assert made[0].endpoints[0].zone == "z"
 
 
+@pytest.mark.parametrize(("distribution", "zones", "nodes"), [
+    pytest.param("PreferClose", ["z"], [], id="zone, by its old name"),
+    pytest.param("PreferSameZone", ["z"], [], id="zone"),
+    pytest.param("PreferSameNode", ["z"], ["n1"], id="node, else zone"),
+])
+def test_a_service_that_wants_its_traffic_near_gets_hints(distribution, zones, nodes):
+    near = service(traffic_distribution=distribution)
+    made = plan(near, [pod(1)], [], NODES).create
+    hints = made[0].endpoints[0].hints
+    assert ([each.name for each in hints.for_zones], [each.name for each in hints.for_nodes]) == (zones, nodes)
+    bare = {"n1": core_v1.Node(metadata=meta_v1.ObjectMeta(name="n1"))}
+    moved = plan(near, [pod(1)], stored(made), bare)
+    assert (moved.update[0].endpoints[0].hints is None) == (not nodes)
+    assert plan(service(), [pod(1)], stored(made), NODES).update[0].endpoints[0].hints is None
+
+
 def test_a_service_without_pods_has_one_empty_slice_that_is_used_later():
     empty = plan(service(), [], [], NODES)
     assert (sizes(empty.create), empty.create[0].ports) == ([0], [])

@@ -82,14 +82,22 @@ def endpoint(service: core_v1.Service, pod: core_v1.Pod, ips: list[str], node: c
     serving, terminating = is_ready(pod), pod.metadata.deletion_timestamp is not None
     ready = bool(service.spec.publish_not_ready_addresses) or (serving and not terminating)
     named = pod.spec.hostname and pod.spec.subdomain == service.metadata.name
+    zone = node.metadata.labels.get(ZONE, "") if node is not None else ""
     return discovery_v1.Endpoint(
-        addresses=ips, hostname=pod.spec.hostname if named else "", node_name=pod.spec.node_name,
+        addresses=ips, hints=hints(service.spec.traffic_distribution, zone, pod.spec.node_name), hostname=pod.spec.hostname if named else "", node_name=pod.spec.node_name,
         conditions=discovery_v1.EndpointConditions(ready=ready, serving=serving, terminating=terminating),
-        zone=node.metadata.labels.get(ZONE, "") if node is not None else "",
+        zone=zone,
         target_ref=core_v1.ObjectReference(
             kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid,
         ),
     )
+
+
+def hints(distribution: str, zone: str, node: str) -> discovery_v1.EndpointHints | None:
+    """For whom the endpoint is near, where the Service asks for it (KEP-4444, KEP-3015); the zone is the node's second best."""
+    zones = [discovery_v1.ForZone(name=zone)] if distribution and zone else []
+    nodes = [discovery_v1.ForNode(name=node)] if distribution == "PreferSameNode" and node else []
+    return discovery_v1.EndpointHints(for_zones=zones, for_nodes=nodes) if zones or nodes else None
 
 
 Desired = dict[Ports, dict[str, discovery_v1.Endpoint]]  # by the ports they have, then by the Pod's uid
