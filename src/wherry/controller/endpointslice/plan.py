@@ -84,7 +84,8 @@ def endpoint(service: core_v1.Service, pod: core_v1.Pod, ips: list[str], node: c
     named = pod.spec.hostname and pod.spec.subdomain == service.metadata.name
     zone = node.metadata.labels.get(ZONE, "") if node is not None else ""
     return discovery_v1.Endpoint(
-        addresses=ips, hints=hints(service.spec.traffic_distribution, zone, pod.spec.node_name), hostname=pod.spec.hostname if named else "", node_name=pod.spec.node_name,
+        addresses=ips, hints=hints(service.spec.traffic_distribution, zone, pod.spec.node_name),
+        hostname=pod.spec.hostname if named else "", node_name=pod.spec.node_name,
         conditions=discovery_v1.EndpointConditions(ready=ready, serving=serving, terminating=terminating),
         zone=zone,
         target_ref=core_v1.ObjectReference(

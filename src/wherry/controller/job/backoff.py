@@ -24,12 +24,17 @@ class Backoff:
     failures: dict[str, float] = field(default_factory=dict)
     last_success: float = 0.0
 
-    def observe(self, succeeded: Iterable[core_v1.Pod], failed: Iterable[core_v1.Pod]) -> Backoff:
-        last = max(map(finished_at, succeeded), default=self.last_success)
-        last = max(last, self.last_success)
-        failures = self.failures | {pod.metadata.uid: finished_at(pod) for pod in failed}
-        newest = sorted((item for item in failures.items() if item[1] > last), key=lambda item: (item[1], item[0]))
-        return Backoff(dict(newest[-KEEP:]), last)
+    def observe(self, succeeded: Iterable[core_v1.Pod], failed: Iterable[core_v1.Pod], now: float) -> Backoff:
+        """What is said to have been later than now was now: the clock was set back, and nothing waits longer for that."""
+        last = min(now, max(map(finished_at, succeeded), default=self.last_success))
+        last = max(last, min(now, self.last_success))
+        failures = {pod.metadata.uid: finished_at(pod) for pod in failed} | self.failures
+        newest = sorted(((uid, min(at, now)) for uid, at in failures.items()), key=lambda item: (item[1], item[0]))
+        return Backoff(dict([item for item in newest if item[1] > last][-KEEP:]), last)
+
+    def since(self, pod: core_v1.Pod) -> float:
+        """When a failed Pod failed, as this clock goes."""
+        return self.failures.get(pod.metadata.uid, finished_at(pod))
 
     def remaining(self, now: float) -> float:
         """Seconds until a Pod may be made; 0 when it may be now."""
@@ -39,7 +44,7 @@ class Backoff:
 
 
 def remaining(failures: int, last: float, now: float) -> float:
-    """After so many failures, the last at `last`.  A clock that was set back makes nothing wait longer than the delay."""
+    """After so many failures, the last at `last`."""
     delay = min(BASE * 2.0 ** min(failures - 1, 16), CAP)
     return min(max(0.0, last + delay - now), delay)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from wherry.api.types import core_v1
 from wherry.controller.job import model as m
-from wherry.controller.job.backoff import finished_at, remaining
+from wherry.controller.job.backoff import remaining
 from wherry.controller.job.failurepolicy import judge
 from wherry.controller.job.tally import Observed, Tally
 from wherry.controller.replicaset.plan import pods_to_delete
@@ -112,7 +112,7 @@ def _create_per_index(o: Observed, t: Tally, count: int) -> Change:
             create.append(NewPod(index, 0))
             continue
         failures, ignored = _next_counts(o, last)
-        wait = remaining(failures + ignored, finished_at(last), o.now)
+        wait = remaining(failures + ignored, t.backoff.since(last), o.now)
         if wait > 0:
             waits.append(wait)
         else:

@@ -97,7 +97,7 @@ def _observe_backoff(o: Observed, succeeded: list[core_v1.Pod], failed: list[cor
     """Counted Pods tell of failures too (a restart forgets), but not those that the Job itself deleted."""
     others = [pod for pod in o.pods if not o.is_tracked(pod) and pod.metadata.deletion_timestamp is None]
     succeeded = succeeded + [pod for pod in others if pod.status.phase == "Succeeded"]
-    return o.backoff.observe(succeeded, failed + [pod for pod in others if pod.status.phase == "Failed"])
+    return o.backoff.observe(succeeded, failed + [pod for pod in others if pod.status.phase == "Failed"], o.now)
 
 
 def _count_indexes(o: Observed, t: Tally, succeeded: list[core_v1.Pod]) -> None:
