@@ -1,7 +1,7 @@
 """Cron schedules, as CronJobs write them: five fields, names, ranges, steps, and the macros.
 
 Parsed as upstream's parser (robfig/cron's standard one) does and refused in its words.  `next_after` walks
-forward field by field; it never looks further than five years, so that 30 February ends too.
+forward day by day; it never looks further than five years, so that 30 February ends too.
 https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from functools import lru_cache
 
@@ -56,42 +56,45 @@ class Schedule:
     any_weekday: bool = False
     every: int = 0  # seconds
 
-    def _day_matches(self, when: datetime) -> bool:
-        day, weekday = when.day in self.days, when.isoweekday() % 7 in self.weekdays
+    def _day_matches(self, date: date) -> bool:
+        day, weekday = date.day in self.days, date.isoweekday() % 7 in self.weekdays
         # cron's old rule: two restricted fields are alternatives, an open one leaves it to the other.
         return (day and weekday) if self.any_day or self.any_weekday else (day or weekday)
 
     def next_after(self, when: datetime) -> datetime | None:
         """The first time after `when`, in its time zone; None when there is none in five years.
 
-        With a zone that changes its clock the walk is over wall time: an hour that is left out is
-        skipped, one that comes twice runs once.
+        With a zone that changes its clock, a time that is left out is skipped, and one that comes twice runs twice.
         """
         if self.every:
             return when.replace(microsecond=0) + timedelta(seconds=self.every)
-        zone = when.tzinfo
-        wall = when.replace(tzinfo=None, second=0, microsecond=0, fold=0) + timedelta(minutes=1)
-        last = wall.year + _YEARS_AHEAD
-        while wall.year <= last:
-            if wall.month not in self.months:
-                wall = _first_of_next_month(wall)
-            elif not self._day_matches(wall):
-                wall = wall.replace(hour=0, minute=0) + timedelta(days=1)
-            elif wall.hour not in self.hours:
-                wall = wall.replace(minute=0) + timedelta(hours=1)
-            elif wall.minute not in self.minutes:
-                wall += timedelta(minutes=1)
-            else:
-                found = wall.replace(tzinfo=zone)
-                if zone is None or (_exists(found) and found.timestamp() > when.timestamp()):
-                    return found
-                wall += timedelta(minutes=1)
+        day = when.date()
+        last = day.year + _YEARS_AHEAD
+        while day.year <= last:
+            if day.month not in self.months:
+                day = _first_of_next_month(day)
+                continue
+            found = self._first_on(day, when) if self._day_matches(day) else None
+            if found is not None:
+                return found
+            day += timedelta(days=1)
         return None
 
+    def _first_on(self, day: date, when: datetime) -> datetime | None:
+        zone = when.tzinfo
+        start = datetime.combine(day, time(), zone)
+        if zone is None or start.utcoffset() == (start + timedelta(days=1)).utcoffset():
+            past = (when.hour, when.minute) if when.date() == day else (-1, -1)
+            hours = sorted(hour for hour in self.hours if hour >= past[0])
+            found = next(((hour, minute) for hour in hours for minute in sorted(self.minutes) if (hour, minute) > past), None)
+            return start.replace(hour=found[0], minute=found[1]) if found is not None else None
+        walls = (start.replace(hour=hour, minute=minute, fold=fold) for hour in self.hours for minute in self.minutes for fold in (0, 1))
+        later = [wall for wall in walls if _exists(wall) and wall.timestamp() > when.timestamp()]
+        return min(later, key=datetime.timestamp, default=None)
 
-def _first_of_next_month(when: datetime) -> datetime:
-    start = when.replace(day=1, hour=0, minute=0)
-    return (start + timedelta(days=32)).replace(day=1)
+
+def _first_of_next_month(when: date) -> date:
+    return (when.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def _exists(when: datetime) -> bool:

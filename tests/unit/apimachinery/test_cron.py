@@ -76,11 +76,26 @@ def test_a_zone_that_leaves_an_hour_out() -> None:
     assert found == datetime(2026, 3, 30, 2, 30, tzinfo=zone)
 
 
-def test_a_zone_that_repeats_an_hour_runs_it_once() -> None:
-    zone = ZoneInfo("Europe/Berlin")
-    first = parse("30 2 * * *").next_after(datetime(2026, 10, 25, 0, 0, tzinfo=zone))
-    assert first == datetime(2026, 10, 25, 2, 30, tzinfo=zone)
-    assert parse("30 2 * * *").next_after(first) == datetime(2026, 10, 26, 2, 30, tzinfo=zone)
+@pytest.mark.parametrize(("schedule", "after", "expected"), [
+    pytest.param("30 2 * * *", "2026-10-25T00:00:00+02:00", "2026-10-25T02:30:00+02:00", id="first"),
+    pytest.param("30 2 * * *", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", id="again"),
+    pytest.param("30 2 * * *", "2026-10-25T02:30:00+01:00", "2026-10-26T02:30:00+01:00", id="the next day"),
+    pytest.param("15 2 * * *", "2026-10-25T02:45:00+02:00", "2026-10-25T02:15:00+01:00", id="earlier on the dial"),
+    pytest.param("0 * * * *", "2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00", id="every hour"),
+    pytest.param("*/20 * * * *", "2026-10-25T02:40:00+02:00", "2026-10-25T02:00:00+01:00", id="no hour without"),
+])
+def test_a_zone_that_repeats_an_hour_runs_it_twice(schedule: str, after: str, expected: str) -> None:
+    """As upstream's: a job of every hour must not miss one."""
+    found = parse(schedule).next_after(datetime.fromisoformat(after).astimezone(ZoneInfo("Europe/Berlin")))
+    assert found is not None
+    assert found.isoformat() == expected
+
+
+def test_midnight_that_does_not_come() -> None:
+    when = datetime.fromisoformat("2018-11-03T12:00:00-03:00").astimezone(ZoneInfo("America/Sao_Paulo"))
+    found = parse("0 0 * * *").next_after(when)
+    assert found is not None
+    assert found.isoformat() == "2018-11-05T00:00:00-02:00"
 
 
 @pytest.mark.parametrize(("schedule", "expected"), [("TZ=UTC * * * * *", True), ("CRON_TZ=UTC * * * * *", True), ("* * * * *", False)])
