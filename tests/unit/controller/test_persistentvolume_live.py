@@ -82,6 +82,36 @@ async def test_what_is_in_use_waits_and_what_is_kept_stays(world):
         assert await phases(w) == {}
 
 
+async def test_a_claim_tells_since_when_nobody_uses_it(world):
+    async def told(w) -> tuple[str, str, str] | None:
+        found = (await w.client.get(Claim, "data", "default")).status.conditions
+        return next(((each.status, each.reason, each.last_transition_time) for each in found if each.type == "Unused"), None)
+
+    async with world() as w:
+        await start(w)
+        await w.client.create(claim())
+        await w.settle()
+        assert await told(w) is None, "it is not bound"
+        await w.client.create(volume())
+        await w.settle()
+        since = (await told(w))
+        assert since[:2] == ("True", "NoPodsUsingPVC")
+        await w.advance(5)
+        pod = await make_pod(w, pod_with())
+        await w.settle()
+        used = await told(w)
+        assert used[:2] == ("False", "PodUsingPVC"), "a Pod that waits for a node means to use it"
+        assert used[2] > since[2]
+        await w.set_pod(pod, "Succeeded", ready=False)
+        await w.settle()
+        assert (await told(w))[0] == "True", "one that has ended does not"
+        await w.advance(5)
+        again = await told(w)
+        await w.client.patch(Claim, "data", {"metadata": {"labels": {"a": "b"}}}, "default")
+        await w.settle()
+        assert await told(w) == again, "it is told once"
+
+
 async def test_a_pod_without_a_node_does_not_hold_its_claim(world):
     async with world() as w:
         await start(w)

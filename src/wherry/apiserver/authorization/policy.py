@@ -199,7 +199,11 @@ list,watch | metrics.k8s.io | pods
 {READ} | storage.k8s.io | storageclasses
 {READ} | core | nodes
 {EVENTS}""",
-    "pvc-protection-controller": f"{READ},{CHANGE} | core | persistentvolumeclaims\n{READ} | core | pods\n{EVENTS}",
+    "pvc-protection-controller": f"""
+{READ},{CHANGE} | core | persistentvolumeclaims
+{CHANGE} | core | persistentvolumeclaims/status
+{READ} | core | pods
+{EVENTS}""",
     "pv-protection-controller": f"{READ},{CHANGE} | core | persistentvolumes\n{EVENTS}",
     "expand-controller": f"""
 {READ},{CHANGE} | core | persistentvolumes,persistentvolumeclaims,persistentvolumeclaims/status

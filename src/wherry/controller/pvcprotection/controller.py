@@ -1,4 +1,4 @@
-"""Carries out `plan` for each claim that changes, and for those of a Pod that goes."""
+"""Carries out `plan` for each claim that changes, and for those of a Pod that comes, ends or goes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import ClassVar
 from wherry.api.types import core_v1
 from wherry.api.volumes import Claim, by_claim
 from wherry.apimachinery.errors import StatusError, is_not_found
-from wherry.client.informer import Handler
 from wherry.client.store import key_of
 from wherry.controller.controller import Context, Controller, RequeueAfter
-from wherry.controller.pvcprotection.plan import plan
+from wherry.controller.pvcprotection.plan import plan, unused
 
 
 class PVCProtectionController(Controller):
@@ -23,16 +22,13 @@ class PVCProtectionController(Controller):
         self.pods = self.informer(core_v1.Pod)
         self.pods.store.add_indexer("claims", by_claim)
         self.enqueue_all(self.claims)
-        self.pods.add_handler(Handler(on_delete=self._pod_gone))
-
-    def _pod_gone(self, pod: core_v1.Pod) -> None:
-        for key in by_claim(pod):
-            self.queue.add(key)
+        self.enqueue_all(self.pods, by_claim)
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         claim = self.claims.store.get_by_key(key)
         if claim is None:
             return None
+        await self._tell_use(claim)
         wanted = plan(claim, self.pods.store.by_index("claims", key_of(claim)))
         if wanted is None:
             return None
@@ -49,3 +45,14 @@ class PVCProtectionController(Controller):
                 if not is_not_found(error):
                     raise
         return None
+
+    async def _tell_use(self, claim: Claim) -> None:
+        meta = claim.metadata
+        condition = unused(claim, self.pods.store.by_index("claims", key_of(claim)), self.clock.time())
+        if condition is not None:
+            body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
+            try:
+                await self.client.patch(Claim, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
+            except StatusError as error:
+                if not is_not_found(error):
+                    raise

@@ -1,14 +1,19 @@
-"""Whether a claim keeps its finalizer.  Pure.
+"""Whether a claim keeps its finalizer, and since when nobody uses it.  Pure.
 
-Behaviour: kubernetes.io/docs/concepts/storage/persistent-volumes (storage object in use protection).
+Behaviour: kubernetes.io/docs/concepts/storage/persistent-volumes (storage object in use protection; unused tracking, KEP-5541).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from wherry.api.types import core_v1, meta_v1
 from wherry.api.volumes import CLAIM_PROTECTION, Claim, pod_claims
+from wherry.controller.podutil import is_terminal
+from wherry.util.clock import rfc3339
+
+UNUSED = "Unused"
 
 
 def finalizers(meta: meta_v1.ObjectMeta, name: str, in_use: bool) -> list[str] | None:
@@ -29,3 +34,27 @@ def uses(pod: core_v1.Pod, claim: Claim) -> bool:
 
 def plan(claim: Claim, pods: Iterable[core_v1.Pod]) -> list[str] | None:
     return finalizers(claim.metadata, CLAIM_PROTECTION, any(uses(pod, claim) for pod in pods))
+
+
+def unused(claim: Claim, pods: Iterable[core_v1.Pod], now: float) -> dict[str, Any] | None:
+    """The condition that tells whether a Bound claim is of no use to anybody, and since when; None when it is told already.
+
+    `pods` are those that name the claim: one that waits for a node means to use it, one that has ended does not.
+    """
+    if claim.status.phase != "Bound" or claim.metadata.deletion_timestamp is not None:
+        return None
+    used = any(not _has_ended(pod) for pod in pods)
+    status = "False" if used else "True"
+    if any(each.type == UNUSED and each.status == status for each in claim.status.conditions):
+        return None
+    reason = "PodUsingPVC" if used else "NoPodsUsingPVC"
+    message = "A pod is currently referencing this PVC" if used else "No pods are currently referencing this PVC"
+    return {"type": UNUSED, "status": status, "reason": reason, "message": message, "lastTransitionTime": rfc3339(now)}
+
+
+def _has_ended(pod: core_v1.Pod) -> bool:
+    """For good, or it was asked to go and nothing of it runs."""
+    found = pod.status
+    statuses = (*found.init_container_statuses, *found.container_statuses, *found.ephemeral_container_statuses)
+    idle = all(each.state.running is None for each in statuses)
+    return is_terminal(pod) or (pod.metadata.deletion_timestamp is not None and idle)
