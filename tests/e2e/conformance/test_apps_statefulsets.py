@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cluster_harness import eventually
-from workloads import FOREVER, Json, Room, is_ready, owner, pod, set_env, template, workload
+from workloads import FOREVER, Json, Room, condition, is_ready, owner, pod, set_env, template, workload
 
 pytest_plugins = ("workload_cluster",)
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
@@ -148,6 +148,7 @@ def test_identity_claims_and_their_retention(room: Room) -> None:
     room.kubectl("delete", "sts", "db")
     eventually(lambda: not room.pods(), "the Pods are gone")
     assert [each["metadata"]["name"] for each in room.items("pvc")] == ["data-db-5"]
+    eventually(lambda: condition(room.get("pvc", "data-db-5"), "Unused") == ("True", "NoPodsUsingPVC"), "it tells that nobody uses it")
 
 
 def test_endpoints_and_adoption(room: Room) -> None:
