@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from wherry.runtime.embedded.runtime import EmbeddedRuntime
@@ -47,6 +48,14 @@ class Pods:
         events = self.runtime.events()
         while (await self.runtime.container_status(container_id)).state is not ContainerState.EXITED:
             await anext(events)
+
+    async def said(self, container_id: str) -> None:
+        """Wait until a container has written to its log."""
+        for _ in range(500):
+            if await self.log(container_id):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it says nothing")
 
     async def log(self, container_id: str) -> list[str]:
         """The log's texts, without times."""

@@ -62,9 +62,8 @@ async def test_a_command_that_cannot_start(pods: Pods, command: str, words: str)
 async def test_it_stops_on_its_signal(pods: Pods) -> None:
     program = "trap 'exit 7' USR1; echo set; while :; do sleep 1000 & wait; done"
     _, container = await pods.run("sh", "-c", program, stop_signal="SIGUSR1")
+    await pods.said(container)  # until its trap is set, process 1 does not hear the signal
     async with asyncio.timeout(10):
-        while not await pods.log(container):  # until its trap is set, process 1 does not hear the signal
-            await asyncio.sleep(0.01)
         await pods.runtime.stop_container(container, 30)
     assert (await pods.runtime.container_status(container)).exit_code == 7
 
