@@ -31,7 +31,7 @@ from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.node_status import NodeReporter
 from wherry.kubelet.object_manager import ObjectManager, config_map_references, secret_references
 from wherry.kubelet.pleg import PodCache, names_of
-from wherry.kubelet.pod_sync import PodSync, change_waiter
+from wherry.kubelet.pod_sync import PodSync, change_waiter, remove_logs
 from wherry.kubelet.pod_workers import PodWorkers
 from wherry.kubelet.podutil import is_terminal
 from wherry.kubelet.prober.manager import ProbeManager
@@ -247,6 +247,7 @@ class Kubelet:
             self.workers.remove_orphan(uid, f"{namespace}/{name}")
         for uid in self.volumes.on_disk() - self._by_uid.keys() - self.cache.uids():
             await self.volumes.unmount(uid)
+        await self.config.offload(remove_logs, self.config.pod_logs_dir, self._by_uid.keys() | self.cache.uids())
 
     def _finished(self, uid: str) -> None:
         self._changed.pop(uid, None)

@@ -212,6 +212,13 @@ def has_traffic(pod: core_v1.Pod, status: Json, services: Iterable[core_v1.Servi
     )
 
 
+def remove_logs(logs: Path, known: set[str]) -> None:
+    """Remove the logs of Pods that nobody knows: a kubelet that ended before it removed them left them."""
+    for directory in logs.glob("*_*_*"):  # namespace_name_uid, none of which holds an underscore
+        if directory.name.rpartition("_")[2] not in known:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
 def _remove_directories(directories: set[str]) -> None:
     for directory in directories:
         shutil.rmtree(Path(directory), ignore_errors=True)

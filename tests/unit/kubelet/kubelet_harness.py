@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from mortal import Fate, MortalRuntime, MortalTransport
 
 from wherry.api.registry import BUILTIN
 from wherry.api.types import core_v1, meta_v1
@@ -38,16 +40,23 @@ class Node:
         self.clock, self.server, self.runtime, self.root = clock, server, runtime, root
         self.client = Client(InProcessTransport(server.handle, ADMIN))
         self.seen: list[tuple[str, dict[str, Any]]] = []  # (event type, Pod) as watched
+        self.started: Counter[str] = Counter()  # container starts by Pod and container, of kubelets with a fate
         self.kubelet: Kubelet | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, **options: Any) -> None:
+    def start(self, fate: Fate | None = None, **options: Any) -> None:
+        """Begin a kubelet; with a `fate`, one that dies."""
+        if fate is not None:
+            options["offload"] = fate.offload
         config = KubeletConfig(
             "n1", self.root, self.root / "logs", node_ip="192.0.2.2", resolv_conf=self.root / "resolv.conf",
             **{"cluster_dns": ("10.43.0.10",), "offload": inline, **options},
         )
-        client = Client(InProcessTransport(self.server.handle, NODE))
-        self.kubelet = Kubelet(config, client, self.runtime, self.clock, machine=MACHINE, mounter=NoMounter())
+        transport: Any = InProcessTransport(self.server.handle, NODE)
+        runtime: Any = self.runtime
+        if fate is not None:
+            transport, runtime = MortalTransport(transport, fate), MortalRuntime(runtime, fate, self.started)
+        self.kubelet = Kubelet(config, Client(transport), runtime, self.clock, machine=MACHINE, mounter=NoMounter())
         self._task = asyncio.get_running_loop().create_task(self.kubelet.run())
 
     async def stop(self) -> None:

@@ -272,13 +272,19 @@ class KubeRuntime:
             raise StartError("PostStartHookError", str(error)) from error
 
     async def _remove_older_runs(self, pod: core_v1.Pod, container: Container) -> None:
-        """Keep the newest run and the one before, whose log `kubectl logs --previous` shows."""
-        for old in self.cache.get(pod.metadata.uid).find_all(container.name)[2:]:
+        """Keep the newest run and the one before, whose log `kubectl logs --previous` shows.
+
+        One that was made and never started, because the kubelet ended in between, has no log and is no run.
+        """
+        older = self.cache.get(pod.metadata.uid).find_all(container.name)[1:]
+        for made in [each for each in older if each.state == ContainerState.CREATED]:
+            await self.remove_run(made)
+        for old in [each for each in older if each.state != ContainerState.CREATED][1:]:
             await self.remove_run(old)
 
     async def remove_run(self, status: ContainerStatus) -> None:
-        """Remove an ended container with its log and its termination log."""
-        if status.state != ContainerState.EXITED:
+        """Remove a container that does not run, with its log and its termination log."""
+        if status.state not in (ContainerState.EXITED, ContainerState.CREATED):
             return
         await self.runtime.remove_container(status.id)
         await self.cache.observe_container(status.id)
