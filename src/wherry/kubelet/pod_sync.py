@@ -63,6 +63,7 @@ class PodSync:
     runtime_name: str
     wait_for_change: Callable[[str], Waiter]
     ready: dict[str, frozenset[str]] = field(default_factory=dict)  # uid -> containers that ran at the last round
+    deadlines: dict[str, tuple[float, float]] = field(default_factory=dict)  # uid -> (wall, monotonic) end of its deadline
     ended: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # uid -> (phase, reason, message): ours to end
 
     # Running -----------------------------------------------------------------------------------
@@ -135,11 +136,18 @@ class PodSync:
         return found
 
     def _deadline_in(self, pod: core_v1.Pod) -> float | None:
-        """Seconds until activeDeadlineSeconds is over; None without one."""
-        started = self.statuses.get(pod).get("startTime")
-        if pod.spec.active_deadline_seconds is None or not started:
+        """Seconds until activeDeadlineSeconds is over; None without one.
+
+        Its end is reckoned once, so that a clock that is set meanwhile ends no Pod early or late.
+        """
+        started, seconds = self.statuses.get(pod).get("startTime"), pod.spec.active_deadline_seconds
+        if seconds is None or not started:
             return None
-        return float(parse_rfc3339(started) + pod.spec.active_deadline_seconds - self.clock.time())
+        wall, now = parse_rfc3339(started) + seconds, self.clock.monotonic()
+        known = self.deadlines.get(pod.metadata.uid)
+        if known is None or known[0] != wall:
+            known = self.deadlines[pod.metadata.uid] = wall, now + min(wall - self.clock.time(), float(seconds))
+        return known[1] - now
 
     def end(self, uid: str, reason: str, message: str) -> None:
         """The Pod fails at its next round, for this reason.  The first reason stands."""
@@ -193,6 +201,7 @@ class PodSync:
         self.kuberuntime.forget(uid)
         self.statuses.forget(uid)
         self.ended.pop(uid, None)
+        self.deadlines.pop(uid, None)
 
 
 def _began_to_wait(before: dict[str, tuple[str, str]], now: dict[str, tuple[str, str]]) -> bool:

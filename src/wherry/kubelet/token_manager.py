@@ -22,7 +22,8 @@ _DEFAULT_SECONDS = 3600
 @dataclass(frozen=True, slots=True)
 class _Token:
     token: str
-    refresh_at: float  # wall seconds
+    asked_at: float  # wall seconds, as are the others
+    refresh_at: float
     expires_at: float
 
 
@@ -40,7 +41,8 @@ class TokenManager:
         mine = self._tokens.setdefault(pod.metadata.uid, {})
         held = mine.get(key)
         now = self._clock.time()
-        if held is not None and now < held.refresh_at:
+        # Where the clock was set back behind its beginning, a token is not good yet.
+        if held is not None and held.asked_at <= now < held.refresh_at:
             return held.token
         try:
             made = await self._request(pod, source.audience, seconds)
@@ -65,7 +67,7 @@ class TokenManager:
         expires = parse_rfc3339(answer.status.expiration_timestamp) if answer.status.expiration_timestamp else now + seconds
         # A little spread, so that the tokens of Pods that started together are not renewed together.
         life = min((expires - now) * _ROTATE_AT, _MAX_AGE) - self._rng.uniform(0, min(10.0, (expires - now) / 100))
-        return _Token(answer.status.token, now + life, expires)
+        return _Token(answer.status.token, now, now + life, expires)
 
     def refresh_at(self, uid: str) -> float | None:
         """When a Pod's next token should be fetched (wall seconds)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from wherry.api.types import coordination_v1, core_v1, meta_v1
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
 from wherry.controller.nodelifecycle.plan import fully_disrupted
@@ -150,3 +152,47 @@ def test_one_ready_node_is_enough_to_see_that_not_all_are_gone():
     assert not fully_disrupted(nodes())
     assert fully_disrupted([core_v1.Node()])
     assert not fully_disrupted([])
+
+
+# The administrator sets the clock
+
+jumps = pytest.mark.parametrize("jump", [pytest.param(3600, id="an hour forwards"), pytest.param(-3600, id="an hour backwards")])
+SHORT = core_v1.Toleration(key=UNREACHABLE, operator="Exists", effect="NoExecute", toleration_seconds=100)
+
+
+@jumps
+async def test_nodes_that_live_are_not_given_up(world, jump):
+    async with world() as w:
+        await start(w)
+        await live(w, 20, "n1", "n2")
+        w.clock.jump(jump)
+        await live(w, 120, "n1", "n2")
+        for name in ("n1", "n2"):
+            assert await taints(w, name) == []
+
+
+@jumps
+async def test_a_node_falls_silent_as_soon_as_ever(world, jump):
+    async with world() as w:
+        await start(w)
+        await live(w, 20, "n1")
+        w.clock.jump(jump)
+        await live(w, 20, "n1")
+        assert await taints(w, "n2") == []
+        await live(w, 20, "n1")
+        assert await taints(w, "n2") == [(UNREACHABLE, "NoExecute"), (UNREACHABLE, "NoSchedule")]
+
+
+@jumps
+async def test_pods_stay_as_long_as_they_tolerate(world, jump):
+    async with world() as w:
+        await start(w)
+        await add_pod(w, "short", "n2", [SHORT])
+        await live(w, 60, "n1")
+        assert await taints(w, "n2") == [(UNREACHABLE, "NoExecute"), (UNREACHABLE, "NoSchedule")]
+        w.clock.jump(jump)
+        await w.client.patch(core_v1.Node, "n2", {"spec": {"unschedulable": True}}, patch_type="merge")  # another taint, and a look
+        await live(w, 70, "n1")
+        assert not (await w.pods())[0].metadata.deletion_timestamp
+        await live(w, 40, "n1")
+        assert (await w.pods())[0].metadata.deletion_timestamp

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from controller_objects import deployment
+from controller_objects import deployment, image_patch
 
 from wherry.api.quota import weigh
 from wherry.api.types import apps_v1, core_v1, meta_v1
@@ -133,6 +133,34 @@ async def test_a_rollout_that_hits_a_quota_says_so_and_goes_on_when_there_is_roo
         await w.advance(30)
         assert len(await w.pods()) == 3
         assert await told(w) == {"pods": "3"}
+
+
+@pytest.mark.parametrize("unavailable", [0, 1])
+async def test_a_quota_in_the_middle_of_a_rolling_update(world: World, unavailable: int) -> None:
+    """With none to spare it stops and no old Pod goes; where one may be missing it goes on inside the quota."""
+    rolling = apps_v1.RollingUpdateDeployment(max_surge=1, max_unavailable=unavailable)
+    async with world() as w:
+        await w.namespace()
+        w.start(ResourceQuotaController, DeploymentController, ReplicaSetController)
+        await w.client.create(quota({"pods": "3"}))
+        await w.client.create(deployment(strategy=apps_v1.DeploymentStrategy(type="RollingUpdate", rolling_update=rolling)))
+        await w.run_kubelet()
+        await w.client.patch(apps_v1.Deployment, "web", image_patch("busybox:new"), "default", patch_type="strategic")
+        if unavailable == 0:
+            await w.settle()
+            assert [each.spec.containers[0].image for each in await w.pods()] == ["busybox:1.36"] * 3
+            found = await w.client.get(apps_v1.Deployment, "web", "default")
+            (failure,) = (c for c in found.status.conditions if c.type == "ReplicaFailure")
+            assert (failure.status, failure.reason) == ("True", "FailedCreate")
+            assert "exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3" in failure.message
+            await w.client.patch(core_v1.ResourceQuota, "q", {"spec": {"hard": {"pods": "4"}}}, "default")
+        for _ in range(8):  # what was refused is tried again after a back-off
+            await w.advance(30)
+            await w.run_kubelet()
+        assert [each.spec.containers[0].image for each in await w.pods()] == ["busybox:new"] * 3
+        found = await w.client.get(apps_v1.Deployment, "web", "default")
+        assert not [c for c in found.status.conditions if c.type == "ReplicaFailure"]
+        assert found.status.available_replicas == 3
 
 
 async def test_a_pod_that_never_goes_counts_until_its_time_is_over(world: World) -> None:

@@ -198,3 +198,20 @@ def test_each_plugin_says_which_events_help(
     hints = [hint for each in Cluster().profile.filters if each.name == plugin for hint in each.events()]
     asked = [hint.hint(waiting, old, new) for hint in hints if hint.resource == resource and hint.actions & action]
     assert any(asked) is helps
+
+
+@pytest.mark.parametrize("jump", [pytest.param(3600, id="an hour forwards"), pytest.param(-3600, id="an hour backwards")])
+async def test_a_clock_that_is_set_makes_no_back_off_shorter_or_longer(jump: float) -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    running = asyncio.create_task(queue.run())
+    wanted = parked(queue)
+    queue.happened(ASSIGNED_POD, Action.DELETE, pod(), None)
+    await clock.advance(0.5)
+    clock.jump(jump)
+    await clock.advance(0.4)
+    assert queue.state_of(wanted.metadata.uid) == "backoff"
+    await clock.advance(0.2)
+    assert queue.state_of(wanted.metadata.uid) == "active"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

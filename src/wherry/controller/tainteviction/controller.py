@@ -13,6 +13,8 @@ from wherry.controller.nodelifecycle.controller import by_node
 from wherry.controller.tainteviction.plan import evict_at
 from wherry.util.clock import rfc3339
 
+Basis = tuple[list[core_v1.Taint], list[core_v1.Toleration]]
+
 
 class TaintEvictionController(Controller):
     name: ClassVar[str] = "node-controller"  # upstream's taint manager speaks as the same user
@@ -23,7 +25,9 @@ class TaintEvictionController(Controller):
         self.nodes = self.informer(core_v1.Node)
         self.pods = self.informer(core_v1.Pod)
         self.pods.store.add_indexer("node", by_node)
-        self._seen: dict[str, float] = {}  # wall time since when it is known of a Pod that it will have to go
+        # Of Pods that will have to go: since when that is known, because of what, and when, in monotonic seconds.  The end is
+        # reckoned once, so that a clock that is set meanwhile makes none go early or late.
+        self._due: dict[str, tuple[float, Basis, float]] = {}
         self.pods.add_handler(Handler(self._pod_changed, self._pod_updated, self._pod_gone))
         self.nodes.add_handler(Handler(self._node_changed, self._node_updated))
 
@@ -37,7 +41,7 @@ class TaintEvictionController(Controller):
             self._pod_changed(new)
 
     def _pod_gone(self, pod: core_v1.Pod) -> None:
-        self._seen.pop(key_of(pod), None)
+        self._due.pop(key_of(pod), None)
 
     def _node_changed(self, node: core_v1.Node) -> None:
         if node.spec.taints:
@@ -56,15 +60,20 @@ class TaintEvictionController(Controller):
         node = self.nodes.store.get(pod.spec.node_name) if pod is not None else None
         if pod is None or node is None or pod.metadata.deletion_timestamp is not None:
             return None
-        now = self.clock.time()
-        due = evict_at(pod, node.spec.taints, now, self._seen.get(key))
+        now, elapsed = self.clock.time(), self.clock.monotonic()
+        known = self._due.get(key)
+        seen = known[0] if known is not None else elapsed
+        due = evict_at(pod, node.spec.taints, now, now - (elapsed - seen))
         if due is None:
-            if self._seen.pop(key, None) is not None:
+            if self._due.pop(key, None) is not None:
                 self.recorder.normal(pod, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
             return None
-        self._seen.setdefault(key, now)
-        if due > now:
-            return RequeueAfter(due - now)
+        basis = ([each for each in node.spec.taints if each.effect == "NoExecute"], pod.spec.tolerations)
+        if known is None or known[1] != basis:
+            known = self._due[key] = seen, basis, elapsed + max(0.0, due - now)
+        left = known[2] - elapsed
+        if left > 0:
+            return RequeueAfter(left)
         self.recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")
         await self._evict(pod, now)
         return None
