@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wherry.api.types import core_v1, discovery_v1
 
@@ -27,7 +27,10 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of one Service, and the backends that are ready for it."""
+    """One port of one Service, and the backends that are ready for it: at its own address, and for who comes from outside.
+
+    They differ where a traffic policy is Local.  `elsewhere` and `elsewhere_external`: there are endpoints, but on other nodes.
+    """
 
     namespace: str
     service: str
@@ -35,9 +38,14 @@ class ServicePort:
     protocol: str  # tcp | udp | sctp
     port: int
     node_port: int  # 0: none
-    addresses: tuple[str, ...]  # cluster IP, external IPs
+    addresses: tuple[str, ...]  # the cluster IP
     backends: tuple[Backend, ...]
     affinity_seconds: int  # 0: none
+    external_addresses: tuple[str, ...] = ()
+    external_backends: tuple[Backend, ...] = ()
+    elsewhere: bool = False
+    elsewhere_external: bool = False
+    outer: bool = False  # this is the way from outside, with backends of its own
 
     @property
     def label(self) -> str:
@@ -47,7 +55,7 @@ class ServicePort:
     def chain(self) -> str:
         """Short, stable and unlike any other port's."""
         digest = hashlib.sha256(f"{self.namespace}/{self.service}/{self.protocol}/{self.port}".encode()).hexdigest()[:10]
-        return f"svc-{digest}"
+        return f"ext-{digest}" if self.outer else f"svc-{digest}"
 
 
 @dataclass(slots=True)
@@ -60,7 +68,7 @@ class Ruleset:
 
 
 def service_ports(
-    services: Iterable[core_v1.Service], slices: Iterable[discovery_v1.EndpointSlice]
+    services: Iterable[core_v1.Service], slices: Iterable[discovery_v1.EndpointSlice], node: str = "",
 ) -> list[ServicePort]:
     """Every port that shall answer, in a stable order.  Headless and ExternalName Services have none."""
     by_service: dict[tuple[str, str], list[discovery_v1.EndpointSlice]] = {}
@@ -78,22 +86,27 @@ def service_ports(
         if spec.session_affinity == "ClientIP":
             client = spec.session_affinity_config.client_ip if spec.session_affinity_config else None
             affinity = (client.timeout_seconds if client else None) or 10800
-        addresses = (spec.cluster_ip, *spec.external_ips)
         for port in spec.ports:
+            everywhere, here = _backends(by_service.get(key, []), port.name), _backends(by_service.get(key, []), port.name, node)
+            inside = here if spec.internal_traffic_policy == "Local" else everywhere
+            outside = here if spec.external_traffic_policy == "Local" else everywhere
             found.append(ServicePort(
-                *key, port.name, (port.protocol or "TCP").lower(), port.port or 0, port.node_port or 0, addresses,
-                _backends(by_service.get(key, []), port.name), affinity,
+                *key, port.name, (port.protocol or "TCP").lower(), port.port or 0, port.node_port or 0, (spec.cluster_ip,),
+                inside, affinity, tuple(spec.external_ips), outside,
+                elsewhere=bool(everywhere) and not inside, elsewhere_external=bool(everywhere) and not outside,
             ))
     return sorted(found, key=lambda p: (p.namespace, p.service, p.port, p.protocol))
 
 
-def _backends(slices: Iterable[discovery_v1.EndpointSlice], port_name: str) -> tuple[Backend, ...]:
-    """The ready endpoints; when there is none, those that still serve while they terminate (KEP-1669)."""
+def _backends(slices: Iterable[discovery_v1.EndpointSlice], port_name: str, node: str | None = None) -> tuple[Backend, ...]:
+    """The ready endpoints (of one node); when there is none, those that still serve while they terminate (KEP-1669)."""
     ready: set[tuple[str, int]] = set()
     serving: set[tuple[str, int]] = set()
     for each in slices:
         ports = [p.port for p in each.ports if p.name == port_name and p.port]
         for endpoint in each.endpoints:
+            if node is not None and endpoint.node_name != node:
+                continue
             conditions = endpoint.conditions
             targets = {(address, port) for address in endpoint.addresses for port in ports}
             if conditions is None or conditions.ready is not False:
@@ -106,29 +119,28 @@ def _backends(slices: Iterable[discovery_v1.EndpointSlice], port_name: str) -> t
 def ruleset(ports: Iterable[ServicePort], *, bridge: str, pod_range: str, refused: Iterable[tuple[str, int]] = ()) -> Ruleset:
     """The whole table.  `refused` are (protocol, node port) that another cluster on this host holds."""
     rules = Ruleset(chains=_base(bridge, pod_range))
-    services: dict[str, str] = {}
-    node_ports: dict[str, str] = {}
-    silent: dict[str, str] = {}
-    silent_ports: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {name: {} for name in ("service-ips", "no-endpoint-services", "node-ports", "no-endpoint-node-ports")}
     hairpin: dict[str, str] = {}
     not_ours = set(refused)
     for port in ports:
-        keys = [f"{address} . {port.protocol} . {port.port}" for address in port.addresses]
-        node_key = f"{port.protocol} . {port.node_port}" if port.node_port and (port.protocol, port.node_port) not in not_ours else ""
-        if not port.backends:
-            silent.update(dict.fromkeys(keys, "goto refuse"))
-            if node_key:
-                silent_ports[node_key] = "goto refuse"
-            continue
-        services.update(dict.fromkeys(keys, f"goto {port.chain}"))
-        if node_key:
-            node_ports[node_key] = f"goto {port.chain}"
-        hairpin.update({f"{b.ip} . {b.ip}": "" for b in port.backends})
-        _service_chains(rules, port)
-    rules.maps = {
-        "service-ips": services, "node-ports": node_ports, "no-endpoint-services": silent,
-        "no-endpoint-node-ports": silent_ports, "hairpin": hairpin,
-    }
+        outer = replace(port, backends=port.external_backends, outer=True) if port.external_backends != port.backends else port
+        node_port = port.node_port if (port.protocol, port.node_port) not in not_ours else 0
+        for way, addresses, number, elsewhere in (
+            (port, port.addresses, 0, port.elsewhere), (outer, port.external_addresses, node_port, port.elsewhere_external),
+        ):
+            keys = [f"{address} . {port.protocol} . {port.port}" for address in addresses]
+            node_keys = [f"{port.protocol} . {number}"] if number else []
+            if not way.backends:
+                verdict = "drop" if elsewhere else "goto refuse"
+                found["no-endpoint-services"].update(dict.fromkeys(keys, verdict))
+                found["no-endpoint-node-ports"].update(dict.fromkeys(node_keys, verdict))
+                continue
+            found["service-ips"].update(dict.fromkeys(keys, f"goto {way.chain}"))
+            found["node-ports"].update(dict.fromkeys(node_keys, f"goto {way.chain}"))
+            hairpin.update({f"{b.ip} . {b.ip}": "" for b in way.backends})
+            if (keys or node_keys) and way.chain not in rules.chains:
+                _service_chains(rules, way)
+    rules.maps = {**found, "hairpin": hairpin}
     return rules
 
 

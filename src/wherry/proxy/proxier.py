@@ -14,7 +14,7 @@ from wherry.api.types import core_v1, discovery_v1
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
-from wherry.proxy import nft
+from wherry.proxy import conntrack, nft
 from wherry.proxy.plan import Ruleset, ServicePort, claims, ruleset, service_ports
 from wherry.util.clock import Clock
 
@@ -85,6 +85,7 @@ class Proxier:
         self._claims = NodePortClaims()
         self._applied: Ruleset | None = None
         self._told: set[Claim] = set()
+        self._answering = conntrack.wanted(())
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
@@ -109,7 +110,7 @@ class Proxier:
 
     async def _sync(self) -> bool:
         """Whether everything is as it should be; else it is tried again."""
-        ports = service_ports(self._services.store, self._slices.store)
+        ports = service_ports(self._services.store, self._slices.store, self._node)
         refused = self._claims.set(set(claims(ports)))
         self._tell(ports, refused)
         wanted = ruleset(ports, bridge=self._bridge, pod_range=self._pod_range, refused=refused)
@@ -123,7 +124,21 @@ class Proxier:
             return False
         self._applied = wanted
         self.synced.set()
+        await self._clean_flows(ports)
         return not refused
+
+    async def _clean_flows(self, ports: list[ServicePort]) -> None:
+        """After the rules: what a client sends from now on finds the new way."""
+        now = conntrack.wanted(ports)
+        if now == self._answering:
+            return
+        try:
+            count = await asyncio.to_thread(conntrack.clean, self._answering, now)
+        except OSError as error:
+            log.warning("flows of datagrams to endpoints that are gone may stay: %s", error)
+        else:
+            log.debug("deleted %d flows to endpoints that are gone", count)
+        self._answering = now
 
     def _tell(self, ports: list[ServicePort], refused: dict[Claim, str]) -> None:
         """An event on each Service whose node port cannot be had."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 from cluster_harness import Cluster, eventually
 
 Json = dict[str, Any]
 IMAGE = "busybox:1.36"
+STAY = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 
 
 def container(script: str = "", name: str = "c", **fields: Any) -> Json:
@@ -81,3 +84,16 @@ class Scene:
         """Messages of the events about an object."""
         found = self.get("events", f"--field-selector=involvedObject.name={name},reason={reason}")["items"]
         return [each["message"] for each in found]
+
+
+# Python in a container: the host's own, mounted. What upstream's agnhost does there is a few lines of it here.
+_PLACES = [path for path in ("/usr", "/lib", "/lib64", sys.base_prefix) if os.path.isdir(path) and not (path != "/usr" and path.startswith("/usr/"))]
+
+
+def python(script: str, name: str = "c", **fields: Any) -> Json:
+    """A container that runs a Python program.  Its Pod needs `PYTHON_VOLUMES`."""
+    mounts = [{"name": f"p{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(_PLACES)]
+    return container(name=name, command=[f"{sys.base_prefix}/bin/python3", "-u", "-c", script], volumeMounts=mounts, **fields)
+
+
+PYTHON_VOLUMES: Json = {"volumes": [{"name": f"p{n}", "hostPath": {"path": path}} for n, path in enumerate(_PLACES)]}

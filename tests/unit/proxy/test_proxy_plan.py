@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 
 from wherry.api.types import core_v1, discovery_v1, meta_v1
@@ -110,3 +111,31 @@ def test_the_kernel_takes_every_transaction() -> None:
             old = state
     finally:
         subprocess.run(["nft", "-f", "-"], input=nft.remove("unit-test"), capture_output=True, text=True, check=True)
+
+
+def test_local_policies_use_endpoints_of_this_node_alone() -> None:
+    port = core_v1.ServicePort(port=80, node_port=30080, protocol="TCP")
+    there, here = endpoints("web", ("10.244.0.2", True, False)), endpoints("web", ("10.244.0.3", True, False))
+    here = msgspec.structs.replace(here, endpoints=[msgspec.structs.replace(here.endpoints[0], node_name="me")])
+
+    def made(**spec: object) -> Ruleset:
+        given = service(type="NodePort", ports=[port], external_ips=["192.0.2.1"], **spec)
+        return ruleset(service_ports([given], [there, here], "me"), bridge="whtest", pod_range="10.244.0.0/16")
+
+    both = made()
+    assert both.maps["service-ips"]["10.96.0.10 . tcp . 80"] == both.maps["node-ports"]["tcp . 30080"]
+    inner = made(internal_traffic_policy="Local")
+    own, outside = inner.maps["service-ips"]["10.96.0.10 . tcp . 80"], inner.maps["node-ports"]["tcp . 30080"]
+    assert own != outside == inner.maps["service-ips"]["192.0.2.1 . tcp . 80"]
+    assert "10.244.0.2" not in str(inner.chains[own.split()[1]])
+    assert "10.244.0.2" in str(inner.chains[outside.split()[1]])
+    outer = made(external_traffic_policy="Local")
+    assert "10.244.0.2" in str(outer.chains[outer.maps["service-ips"]["10.96.0.10 . tcp . 80"].split()[1]])
+    assert "10.244.0.2" not in str(outer.chains[outer.maps["node-ports"]["tcp . 30080"].split()[1]])
+
+
+def test_packets_for_endpoints_elsewhere_are_dropped_and_for_none_refused() -> None:
+    given = service(internal_traffic_policy="Local")
+    for slices, verdict in (([endpoints("web", ("10.244.0.2", True, False))], "drop"), ([], "goto refuse")):
+        rules = ruleset(service_ports([given], slices, "me"), bridge="whtest", pod_range="10.244.0.0/16")
+        assert rules.maps["no-endpoint-services"] == {"10.96.0.10 . tcp . 80": verdict}

@@ -35,7 +35,8 @@ def default(obj: Dict) -> None:
             port["protocol"] = "TCP"
         if port.get("targetPort") in (None, 0, ""):
             port["targetPort"] = port.get("port", 0)
-    if spec["type"] in EXTERNAL and not spec.get("externalTrafficPolicy"):
+    external = spec["type"] in EXTERNAL or (spec["type"] == "ClusterIP" and spec.get("externalIPs"))
+    if external and not spec.get("externalTrafficPolicy"):
         spec["externalTrafficPolicy"] = "Cluster"
     if spec["type"] in WITH_CLUSTER_IP:
         fill(spec, internalTrafficPolicy="Cluster")
