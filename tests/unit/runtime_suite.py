@@ -182,6 +182,8 @@ class RuntimeSuite:
         sandbox_id = await runtime.run_pod_sandbox(sandbox)
         container_id = await runtime.create_container(sandbox_id, forever(container))
         await runtime.start_container(container_id)
+        await runtime.update_pod_sandbox_resources(sandbox_id, Resources(cpu_shares=1024))
+        assert (await runtime.pod_sandbox_status(sandbox_id)).config.cpu_shares == 1024
         await runtime.update_container_resources(container_id, Resources(cpu_shares=512))
         usage = await runtime.container_stats(container_id)
         assert usage.time > 0

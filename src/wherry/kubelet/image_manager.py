@@ -54,11 +54,11 @@ def parse_reference(image: str) -> str:
     return image if ":" in last or "@" in last else f"{image}:latest"
 
 
-def pull_policy(container: Container) -> str:
+def pull_policy(policy: str, image: str) -> str:
     """The policy that stands; the API server defaults it, except for Pods that never saw one."""
-    if container.image_pull_policy:
-        return container.image_pull_policy
-    return "Always" if container.image.endswith(":latest") or ":" not in container.image.rpartition("/")[2] else "IfNotPresent"
+    if policy:
+        return policy
+    return "Always" if image.endswith(":latest") or ":" not in image.rpartition("/")[2] else "IfNotPresent"
 
 
 @dataclass(slots=True)
@@ -79,38 +79,42 @@ class ImageManager:
         self._slots = asyncio.Semaphore(parallel)
         self._last_errors: dict[str, _PullError] = {}
 
-    async def ensure(self, pod: core_v1.Pod, container: Container) -> Image:
-        """The image, pulled if the policy asks for it.  Raises ImageError; tells events as upstream does."""
+    async def ensure(self, pod: core_v1.Pod, container: Container, volume: core_v1.ImageVolumeSource | None = None) -> Image:
+        """The container's image, or that of a volume it mounts, pulled if the policy asks for it.
+
+        Raises ImageError; tells events as upstream does.
+        """
+        name = volume.reference if volume is not None else container.image
+        policy = pull_policy(volume.pull_policy if volume is not None else container.image_pull_policy, name)
         try:
-            reference = parse_reference(container.image)
+            reference = parse_reference(name)
         except ImageError as error:
             self._events.container(pod, container, "Warning", "InspectFailed", error.message)
             raise
         try:
             present = await self._runtime.image_status(reference)
         except RuntimeFault as fault:
-            message = f'Failed to inspect image "{container.image}": {fault}'
+            message = f'Failed to inspect image "{name}": {fault}'
             self._events.container(pod, container, "Warning", "InspectFailed", message)
             raise ImageError("ImageInspectError", message) from fault
-        policy = pull_policy(container)
         if present is not None and policy != "Always":
-            message = f'Container image "{container.image}" already present on machine and can be accessed by the pod'
+            message = f'Container image "{name}" already present on machine and can be accessed by the pod'
             self._events.container(pod, container, "Normal", "Pulled", message)
             return present
         if policy == "Never":
-            message = f'Container image "{container.image}" is not present with pull policy of Never'
+            message = f'Container image "{name}" is not present with pull policy of Never'
             self._events.container(pod, container, "Warning", "ErrImageNeverPull", message)
             raise ImageError("ErrImageNeverPull", message)
-        return await self._pull(pod, container, reference)
+        return await self._pull(pod, container, name, reference)
 
-    async def _pull(self, pod: core_v1.Pod, container: Container, reference: str) -> Image:
-        key = f"{pod.metadata.uid}_{container.image}"
+    async def _pull(self, pod: core_v1.Pod, container: Container, name: str, reference: str) -> Image:
+        key = f"{pod.metadata.uid}_{name}"
         last = self._last_errors.get(key)
         if last is not None and self._backoff.remaining(key, last.at):
-            message = f'Back-off pulling image "{container.image}"'
+            message = f'Back-off pulling image "{name}"'
             self._events.container(pod, container, "Normal", "BackOff", message)
             raise ImageError("ImagePullBackOff", f"{message}: {last.reason}: {last.message}")
-        self._events.container(pod, container, "Normal", "Pulling", f'Pulling image "{container.image}"')
+        self._events.container(pod, container, "Normal", "Pulling", f'Pulling image "{name}"')
         asked = self._clock.monotonic()
         try:
             async with self._slots:
@@ -120,19 +124,19 @@ class ImageManager:
             if image is None:
                 raise RuntimeFault(f'image "{reference}" is not there after its pull')
         except RuntimeFault as fault:
-            self._fail(key, fault, pod, container)
+            self._fail(key, fault, pod, container, name)
         ended = self._clock.monotonic()
         self._backoff.forget(key)
         self._last_errors.pop(key, None)
         took, waited = _duration(ended - began), _duration(ended - asked)
-        message = f'Successfully pulled image "{container.image}" in {took} ({waited} including waiting). '
+        message = f'Successfully pulled image "{name}" in {took} ({waited} including waiting). '
         message += f"Image size: {image.size} bytes."
         self._events.container(pod, container, "Normal", "Pulled", message)
         return image
 
-    def _fail(self, key: str, fault: RuntimeFault, pod: core_v1.Pod, container: Container) -> NoReturn:
+    def _fail(self, key: str, fault: RuntimeFault, pod: core_v1.Pod, container: Container, name: str) -> NoReturn:
         reason = fault.reason or "ErrImagePull"
-        self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{container.image}": {fault}')
+        self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{name}": {fault}')
         now = self._clock.time()
         self._backoff.next(key, now)
         self._last_errors[key] = _PullError(reason, str(fault), now)

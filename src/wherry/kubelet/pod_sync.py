@@ -86,6 +86,8 @@ class PodSync:
         except (VolumeError, SandboxError, RuntimeFault) as error:
             log.info("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
             return Outcome(retry_in=self.config.retry_period)
+        if result.resized:
+            return Outcome(retry_in=0.0, exact=True)
         if _began_to_wait(before, self.kuberuntime.reasons.get(uid, {})):
             return Outcome(retry_in=TELL_AGAIN, exact=True)
         return self._next_look(pod, result.retry_in, result.failed)
@@ -111,6 +113,7 @@ class PodSync:
             reasons={} if terminal else self.kuberuntime.reasons.get(pod.metadata.uid, {}),
             readiness=self.probes.results["Readiness"].get, startup=self.probes.results["Startup"].get,
             messages=await self._messages(state), terminal=terminal,
+            up_to_date=lambda container, run: self.kuberuntime.has_resources(pod, container, run),
         )
         status = generate_status(pod, state, old, inputs)
         self._tell_deadline(pod)

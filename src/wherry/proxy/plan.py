@@ -119,7 +119,8 @@ def _backends(slices: Iterable[discovery_v1.EndpointSlice], port_name: str, node
 def ruleset(ports: Iterable[ServicePort], *, bridge: str, pod_range: str, refused: Iterable[tuple[str, int]] = ()) -> Ruleset:
     """The whole table.  `refused` are (protocol, node port) that another cluster on this host holds."""
     rules = Ruleset(chains=_base(bridge, pod_range))
-    found: dict[str, dict[str, str]] = {name: {} for name in ("service-ips", "no-endpoint-services", "node-ports", "no-endpoint-node-ports")}
+    named = ("service-ips", "no-endpoint-services", "node-ports", "no-endpoint-node-ports")
+    found: dict[str, dict[str, str]] = {name: {} for name in named}
     hairpin: dict[str, str] = {}
     not_ours = set(refused)
     for port in ports:

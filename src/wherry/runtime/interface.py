@@ -89,12 +89,15 @@ class SandboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A bind mount of `host_path`."""
+    """A bind mount of `host_path`, or with `image` (an id) of that image's files, which nobody can change or execute."""
 
     container_path: str
     host_path: str
     read_only: bool = False
     propagation: str = "private"  # private | rslave | rshared
+    recursive_read_only: bool = False  # what is mounted below, too
+    image: str = ""
+    image_sub_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,10 @@ class Runtime(Protocol):
         ...
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None: ...
+    async def update_pod_sandbox_resources(self, sandbox_id: str, resources: Resources) -> None:
+        """Change what the Pod as a whole may use; what is not set stays."""
+        ...
+
     async def pod_sandbox_status(self, sandbox_id: str) -> SandboxStatus: ...
     async def list_pod_sandboxes(self) -> Sequence[SandboxStatus]: ...
 

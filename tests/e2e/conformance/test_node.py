@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster, eventually
+from cluster_harness import Cluster
 from scene import Json, Scene, container, pod, thing
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]

@@ -405,6 +405,8 @@ async def test_limits_change_while_a_container_runs(node: Node) -> None:
         await node.run(1)
         newest = max(await node.runtime.list_containers(), key=lambda c: c.config.attempt)
         assert (newest.config.resources.cpu_quota, newest.config.attempt) == (quota, restarts)
+        (sandbox,) = await node.runtime.list_pod_sandboxes()
+        assert sandbox.config.cpu_quota == quota, "a container cannot have more than its Pod"
     assert newest.config.resources.memory_limit == 32 << 20
 
 

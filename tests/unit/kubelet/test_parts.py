@@ -258,7 +258,7 @@ def test_bad_references(image: str) -> None:
     ("a", "", "Always"), ("a:latest", "", "Always"), ("a:1", "", "IfNotPresent"), ("r:5000/a", "", "Always"), ("a", "Never", "Never"),
 ])
 def test_pull_policy(image: str, given: str, expected: str) -> None:
-    assert pull_policy(core_v1.Container(name="c", image=image, image_pull_policy=given)) == expected
+    assert pull_policy(given, image) == expected
 
 
 @pytest.mark.parametrize(("server", "image", "fits"), [

@@ -17,7 +17,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Killer
 from wherry.kubelet.container.makeconfig import ConfigError, ContainerInputs, container_config, log_directory, sandbox_config
 from wherry.kubelet.container.plan import PodActions, compute_pod_actions
-from wherry.kubelet.container.resources import container_resources
+from wherry.kubelet.container.resources import CPU_PERIOD, container_resources, pod_resources
 from wherry.kubelet.container.state import PodState
 from wherry.kubelet.env import EnvError, EnvSources, GetConfigMap, GetSecret, make_environment
 from wherry.kubelet.events import Events
@@ -28,7 +28,7 @@ from wherry.kubelet.lifecycle import HookError, run_hook
 from wherry.kubelet.pleg import PodCache
 from wherry.kubelet.podutil import Container, full_name
 from wherry.kubelet.prober.results import Results
-from wherry.runtime.interface import ContainerState, ContainerStatus, Runtime, RuntimeFault
+from wherry.runtime.interface import ContainerState, ContainerStatus, Resources, Runtime, RuntimeFault
 from wherry.util.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class SyncResult:
     """What a sync of a Pod's containers came to.  `retry_in`: seconds until back-off allows another start."""
 
     failed: bool = False
+    resized: bool = False  # a container has other resources now: its status is to be told anew
     retry_in: float | None = None
 
 
@@ -89,7 +90,7 @@ class KubeRuntime:
                 status = next(c for c in state.containers if c.id == kill.container_id)
                 await self.killer.kill(pod, status, kill.message, kill.reason)
                 await self.cache.observe_container(kill.container_id)
-            await self._resize(pod, state, {kill.container_id for kill in actions.containers_to_kill})
+            result.resized = await self._resize(pod, state, {kill.container_id for kill in actions.containers_to_kill})
         sandbox_id = actions.sandbox_id
         if actions.create_sandbox:
             interrupt.check()
@@ -99,19 +100,37 @@ class KubeRuntime:
         await self._start_all(pod, state, actions, sandbox_id, volumes, interrupt, result)
         return result
 
-    async def _resize(self, pod: core_v1.Pod, state: PodState, killed: set[str]) -> None:
+    async def _resize(self, pod: core_v1.Pod, state: PodState, killed: set[str]) -> bool:
         """Bring changed requests and limits to containers that run (KEP-1287), without a restart.
 
-        A container whose resizePolicy asks for a restart was planned to be killed instead.
+        A container whose resizePolicy asks for a restart was planned to be killed instead.  True when something changed.
         """
-        for container in [*pod.spec.init_containers, *pod.spec.containers]:
-            status = state.find(container.name)
-            if status is None or status.state != ContainerState.RUNNING or status.id in killed:
-                continue
+        changed = [
+            (container, status) for container in [*pod.spec.init_containers, *pod.spec.containers]
+            if (status := state.find(container.name)) is not None and status.state == ContainerState.RUNNING
+            and status.id not in killed and not self.has_resources(pod, container, status)
+        ]
+        sandbox = state.ready_sandbox
+        if sandbox is None:
+            return False
+        # What lies in a cgroup must never be allowed more than the whole: grow that first, and shrink it last.
+        have = sandbox.config.cpu_quota, sandbox.config.cpu_shares, sandbox.config.memory_limit
+        want = tuple(amount or old for amount, old in zip(pod_resources(pod), have, strict=True))
+        if want != have:
+            quota, shares, memory = (max(a, b) if a and b else 0 for a, b in zip(have, want, strict=True))
+            await self.runtime.update_pod_sandbox_resources(sandbox.id, Resources(CPU_PERIOD, quota, shares, memory))
+        for container, status in changed:
             wanted = container_resources(pod, container, self.memory_capacity, self.config.pod_pids_limit)
-            if wanted != status.config.resources:
-                await self.runtime.update_container_resources(status.id, wanted)
-                await self.cache.observe_container(status.id)
+            await self.runtime.update_container_resources(status.id, wanted)
+            await self.cache.observe_container(status.id)
+        if want != have:
+            await self.runtime.update_pod_sandbox_resources(sandbox.id, Resources(CPU_PERIOD, *want))
+            await self.cache.observe_sandbox(sandbox.id)
+        return bool(changed)
+
+    def has_resources(self, pod: core_v1.Pod, container: Container, status: ContainerStatus) -> bool:
+        """Whether a container runs with what its spec says now."""
+        return container_resources(pod, container, self.memory_capacity, self.config.pod_pids_limit) == status.config.resources
 
     async def _start_all(
         self, pod: core_v1.Pod, state: PodState, actions: PodActions, sandbox_id: str, volumes: dict[str, Path],
@@ -234,6 +253,11 @@ class KubeRuntime:
     ) -> str:
         try:
             image = await interrupt.run(self.images.ensure(pod, container))
+            pictures = {
+                volume.name: (await interrupt.run(self.images.ensure(pod, container, volume.image))).id
+                for volume in pod.spec.volumes
+                if volume.image is not None and any(mount.name == volume.name for mount in container.volume_mounts)
+            }
         except ImageError as error:
             self.events.container(pod, container, "Warning", "Failed", f"Error: {error.reason}")
             raise StartError(error.reason, error.message) from error
@@ -248,7 +272,7 @@ class KubeRuntime:
             envs = await interrupt.run(make_environment(pod, container, sources))
             inputs = ContainerInputs(
                 attempt=previous.config.attempt + 1 if previous else 0, image=image, envs=envs, volumes=volumes,
-                pod_ips=pod_ips, memory_capacity=self.memory_capacity,
+                pod_ips=pod_ips, memory_capacity=self.memory_capacity, pictures=pictures,
             )
             config = await self.config.offload(container_config, pod, container, inputs, self.config)
         except (EnvError, ConfigError, OSError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wherry.api.types import core_v1
@@ -64,6 +64,7 @@ class ContainerInputs:
     volumes: dict[str, Path]
     pod_ips: tuple[str, ...]
     memory_capacity: int
+    pictures: dict[str, str] = field(default_factory=dict)  # image volumes: the id of each one's image
 
 
 def container_config(pod: core_v1.Pod, container: Container, inputs: ContainerInputs, config: KubeletConfig) -> ContainerConfig:
@@ -95,23 +96,24 @@ def container_config(pod: core_v1.Pod, container: Container, inputs: ContainerIn
 
 
 def _volume_mount(pod: core_v1.Pod, mount: core_v1.VolumeMount, inputs: ContainerInputs) -> Mount:
-    host = inputs.volumes.get(mount.name)
-    if host is None:
-        raise ConfigError(f'cannot find volume "{mount.name}" to mount into container')
-    if mount.recursive_read_only not in ("", "Disabled", "IfPossible"):
-        raise ConfigError(f"recursiveReadOnly {mount.recursive_read_only} is not supported")
     sub_path = mount.sub_path
     if mount.sub_path_expr:
         sub_path = expand(mount.sub_path_expr, inputs.envs.get)
         if "$(" in sub_path:
             raise ConfigError(f"missing value for {mount.sub_path_expr!r}")
+    if mount.name in inputs.pictures:
+        return Mount(mount.mount_path, "", True, image=inputs.pictures[mount.name], image_sub_path=sub_path)
+    host = inputs.volumes.get(mount.name)
+    if host is None:
+        raise ConfigError(f'cannot find volume "{mount.name}" to mount into container')
     if sub_path:
         host = _sub_path(host, sub_path)
     read_only = bool(mount.read_only) or any(
         each.name == mount.name and each.persistent_volume_claim is not None and each.persistent_volume_claim.read_only
         for each in pod.spec.volumes
     )
-    return Mount(mount.mount_path, str(host), read_only, _PROPAGATION[mount.mount_propagation])
+    recursive = read_only and mount.recursive_read_only in ("Enabled", "IfPossible")
+    return Mount(mount.mount_path, str(host), read_only, _PROPAGATION[mount.mount_propagation], recursive)
 
 
 def _sub_path(volume: Path, sub_path: str) -> Path:

@@ -16,7 +16,7 @@ _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH
 _UPGRADED = ("exec", "attach", "portForward")
 # Upstream asks for the narrower one first; what is not named here is `proxy`.
 _SUBRESOURCES = {
-    "stats": ("stats",), "metrics": ("metrics",), "healthz": ("healthz", "proxy"), "pods": ("pods", "proxy"),
+    "stats": ("stats",), "metrics": ("metrics",), "healthz": ("healthz", "proxy"), "pods": ("pods", "proxy"), "logs": ("log",),
 }
 _TEXT = "text/plain; charset=utf-8"
 

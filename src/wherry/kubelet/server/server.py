@@ -16,7 +16,9 @@ import msgspec
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
 from wherry.kubelet.podutil import find_container
+from wherry.kubelet.server.cadvisor import cadvisor_metrics
 from wherry.kubelet.server.logs import LogError, container_of_logs, parse_options, read_log
+from wherry.kubelet.server.nodelogs import node_log
 from wherry.kubelet.server.stats import kubelet_metrics, resource_metrics
 from wherry.kubelet.server.streaming import Streaming
 from wherry.kubelet.stats.provider import StatsProvider
@@ -65,6 +67,15 @@ class Server:
                 return Response(200, msgspec.json.encode(await self.stats.summary()))
             if request.path == "/metrics/resource":
                 return Response(200, resource_metrics(await self.stats.summary(), faulty=self.stats.faulty).encode(), _METRICS)
+            if request.path == "/metrics/cadvisor":
+                machine, cache = self._kubelet.machine, self._kubelet.cache
+                told = cadvisor_metrics(
+                    await self.stats.summary(), cache.get, cpus=machine.cpus, memory=machine.memory, version=self._kubelet.config.version,
+                )
+                return Response(200, told.encode(), _METRICS)
+            if first == "logs" and not self._kubelet.config.simulated:
+                answer: Response = await self._kubelet.config.offload(node_log, request.path.partition("/logs")[2])
+                return answer
             if request.path == "/metrics":
                 return Response(200, *self.metrics.expose(request.headers.get("accept", "")))
         except LogError as error:

@@ -41,6 +41,7 @@ class StatusInputs:
     startup: ProbeState = _unprobed
     messages: Mapping[str, str] = field(default_factory=dict)  # container id -> termination message
     forced: tuple[str, str, str] | None = None  # (phase, reason, message), as for activeDeadlineSeconds
+    up_to_date: Callable[[Container, ContainerStatus], bool] = lambda container, run: True  # it has the resources that its spec says
     terminal: bool = False  # the Pod is being ended: nothing of it will start again
 
 
@@ -128,6 +129,8 @@ def _container_status(
         status = _never_seen(container, waiting, old)
     else:
         status = _seen(runs, container, inputs, waiting)
+        if runs[0].state == ContainerState.RUNNING and old is not None and "resources" in old and not inputs.up_to_date(container, runs[0]):
+            status["resources"] = old["resources"]  # it is resized only after this is told
     _add_waiting_reason(pod, container, state, status, inputs, init)
     if container.volume_mounts:
         status["volumeMounts"] = [_mount_status(mount) for mount in container.volume_mounts]
@@ -209,7 +212,7 @@ def _mount_status(mount: core_v1.VolumeMount) -> Json:
     shown: Json = {"name": mount.name, "mountPath": mount.mount_path}
     if mount.read_only:
         shown["readOnly"] = True
-        shown["recursiveReadOnly"] = "Disabled"
+        shown["recursiveReadOnly"] = "Enabled" if mount.recursive_read_only in ("Enabled", "IfPossible") else "Disabled"
     return shown
 
 

@@ -51,7 +51,7 @@ class VolumeManager:
         Raises VolumeError when some volume could not be set up in time; FailedMount events tell why.
         """
         used = {mount.name for container in all_containers(pod) for mount in container.volume_mounts}
-        volumes = [volume for volume in pod.spec.volumes if volume.name in used]
+        volumes = [volume for volume in pod.spec.volumes if volume.name in used and volume.image is None]  # images are the runtime's
         deadline = self._clock.monotonic() + _GIVE_UP
         delay = _FIRST_RETRY
         while True:
@@ -111,5 +111,5 @@ def plugin_of(volume: core_v1.Volume) -> VolumePlugin:
             return plugin
     kinds = [name for name in volume.__struct_fields__ if name != "name" and getattr(volume, name) is not None]
     told = kinds[0] if kinds else "none"
-    supported = "emptyDir, configMap, secret, projected, downwardAPI, hostPath, persistentVolumeClaim and ephemeral"
+    supported = "emptyDir, configMap, secret, projected, downwardAPI, hostPath, image, persistentVolumeClaim and ephemeral"
     raise VolumeError(f"volumes of kind {told} are not supported: only {supported} are")

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.config import RuntimeConfig
 from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxRecord
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
-from wherry.runtime.interface import ContainerConfig, Image, Resources, RuntimeFault
+from wherry.runtime.interface import ContainerConfig, Image, Mount, Resources, RuntimeFault
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ def signal_number(name: str) -> int:
 class Containers:
     """Makes and takes away containers of one cluster."""
 
-    def __init__(self, config: RuntimeConfig, cgroups: Cgroups, sandboxes: Sandboxes) -> None:
+    def __init__(self, config: RuntimeConfig, cgroups: Cgroups, sandboxes: Sandboxes, layers: Callable[[str], list[Path]]) -> None:
+        self._layers = layers  # of an image by id, the topmost first
         self._config = config
         self._cgroups = cgroups
         self._sandboxes = sandboxes
@@ -73,13 +75,15 @@ class Containers:
     def save(self, record: ContainerRecord) -> None:
         records.save(self.directory(record.id) / "container.json", record)
 
-    def create(self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, layers: list[Path]) -> ContainerRecord:
+    def create(self, record: ContainerRecord, sandbox: SandboxRecord, image: Image) -> ContainerRecord:
         """Prepare the root file system and the specification.  Raises RuntimeFault, with nothing left behind."""
         directory = self.directory(record.id)
         directory.mkdir(parents=True)
         self.save(record)
         try:
-            overlay.mount(directory / "rootfs", layers, self.writable(record.id))
+            overlay.mount(directory / "rootfs", self._layers(image.id), self.writable(record.id))
+            mounts = tuple(self._found(record, each) for each in record.config.mounts)
+            record = replace(record, config=replace(record.config, mounts=mounts))
             specification = self._specification(record, sandbox, image)
             (directory / "config.json").write_text(json.dumps(specification))
         except (OSError, RuntimeFault) as error:
@@ -90,6 +94,17 @@ class Containers:
         record = replace(record, complete=True)
         self.save(record)
         return record
+
+    def _found(self, record: ContainerRecord, mount: Mount) -> Mount:
+        """A mount with its place on the host: that of an image's files is here."""
+        if not mount.image:
+            return mount
+        point = self.directory(record.id) / "images" / mount.image.removeprefix("sha256:")[:16]
+        top = overlay.show(self._layers(mount.image), point)
+        inside = rootfiles.resolve(top, mount.image_sub_path or "/")
+        if inside is None:
+            raise RuntimeFault(f'failed to find image sub path "{mount.image_sub_path}"', "CreateContainerError")
+        return replace(mount, host_path=str(inside))
 
     def _specification(self, record: ContainerRecord, sandbox: SandboxRecord, image: Image) -> dict[str, object]:
         config, rootfs = record.config, self.directory(record.id) / "rootfs"
@@ -244,6 +259,7 @@ class Containers:
         self.kill(record)
         overlay.delete_container(self._config.runtime, self._config.oci_state, record.id)
         directory = self.directory(record.id)
+        overlay.hide(directory / "images")
         overlay.remove(directory / "rootfs", self.writable(record.id))
         self._cgroups.remove(record.cgroup)
         (self._config.sockets / record.id[:12]).unlink(missing_ok=True)

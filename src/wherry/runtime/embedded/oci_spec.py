@@ -174,7 +174,9 @@ def mounts(config: ContainerConfig, place: Place, host: Host) -> list[dict[str, 
     found = [mount for mount in found if mount["destination"] not in replaced]
     for mount in sorted(binds, key=lambda each: each.container_path.rstrip("/").count("/")):
         options = ["rbind", mount.propagation if mount.propagation != "private" else "rprivate"]
-        options.append("ro" if mount.read_only else "rw")
+        options.append("rro" if mount.recursive_read_only else "ro" if mount.read_only else "rw")
+        if mount.image:
+            options += ["noexec", "nosuid", "nodev"]
         found.append(_mount(mount.container_path, "bind", mount.host_path, *options))
     return found
 

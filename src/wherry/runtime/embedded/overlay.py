@@ -25,6 +25,26 @@ def mount(rootfs: Path, layers: Sequence[Path], writable: Path) -> None:
     linux.mount("overlay", rootfs, "overlay", data=options)
 
 
+def show(layers: Sequence[Path], point: Path) -> Path:
+    """Where the files of an image are together: its only layer itself, or an overlay of several at `point`.  Raises RuntimeFault."""
+    if len(layers) == 1:
+        return layers[0]
+    options = f"lowerdir={':'.join(str(layer) for layer in layers)}"
+    if len(options) > _OPTIONS_LIMIT:
+        raise RuntimeFault(f"the image has too many layers ({len(layers)}) for one overlay mount here", "CreateContainerError")
+    if not point.is_dir():
+        point.mkdir(parents=True)
+        linux.mount("overlay", point, "overlay", data=options)
+    return point
+
+
+def hide(directory: Path) -> None:
+    """Unmount all that `show` put into `directory`.  Again is no error."""
+    if directory.is_dir():
+        for point in directory.iterdir():
+            linux.unmount(point)
+
+
 def remove(rootfs: Path, writable: Path) -> None:
     """Unmount and delete what was written.  Again is no error."""
     linux.unmount(rootfs)

@@ -84,6 +84,10 @@ class ContainerRecord:
     init: ProcessId = ProcessId()
     conmon: ProcessId = ProcessId()
 
+    def images(self) -> set[str]:
+        """The ids of all images that it needs."""
+        return {self.image_id, *(mount.image for mount in self.config.mounts if mount.image)}
+
 
 def save(path: Path, record: object) -> None:
     """Write `record` as JSON, atomically.  (Not synced: what it tells of does not survive a power cut either.)"""

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from wherry.runtime.embedded import adopt, cgroups, conmon, exits, linux, netns, stats, status, streams
-from wherry.runtime.embedded.config import RuntimeConfig, machine, new_id
+from wherry.runtime.embedded.config import RuntimeConfig, new_id
 from wherry.runtime.embedded.container import Containers, signal_number
 from wherry.runtime.embedded.events import Events
 from wherry.runtime.embedded.hostport import HostPorts
+from wherry.runtime.embedded.imageverbs import ImageVerbs
 from wherry.runtime.embedded.network import Network
 from wherry.runtime.embedded.records import ContainerRecord, SandboxRecord, boot_id
 from wherry.runtime.embedded.sandbox import Sandboxes, cgroup_of
-from wherry.runtime.images import archive, registry, rootfs
+from wherry.runtime.images import registry
 from wherry.runtime.images.store import ImageStore
 from wherry.runtime.interface import (
     ByteStream,
@@ -33,9 +34,7 @@ from wherry.runtime.interface import (
     ContainerState,
     ContainerStatus,
     ExecResult,
-    Image,
     NotFound,
-    RegistryAuth,
     Resources,
     RuntimeFault,
     SandboxConfig,
@@ -70,7 +69,7 @@ def whole(verb: Verb[P, T]) -> Verb[P, T]:
     return run
 
 
-class EmbeddedRuntime:
+class EmbeddedRuntime(ImageVerbs):
     """Implements `wherry.runtime.interface.Runtime`.  `start` first; one process a cluster at a time."""
 
     def __init__(self, config: RuntimeConfig, clock: Clock) -> None:
@@ -79,16 +78,16 @@ class EmbeddedRuntime:
         self._cgroups = cgroups.host()
         self._network = Network(config)
         self._sandbox_work = Sandboxes(config, self._network, self._cgroups)
-        self._container_work = Containers(config, self._cgroups, self._sandbox_work)
-        self._host_ports = HostPorts(config)
         self._store = ImageStore(config.images)
+        self._container_work = Containers(config, self._cgroups, self._sandbox_work, self._store.layers)
+        self._host_ports = HostPorts(config)
         self._skopeo = registry.Skopeo()
         self._sandboxes: dict[str, SandboxRecord] = {}
         self._containers: dict[str, ContainerRecord] = {}
         self._finished: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._verbs: set[asyncio.Task[Any]] = set()
-        self._making: dict[str, str] = {}
+        self._making: dict[str, set[str]] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._events = Events()
         # Making is bounded; what waits for the kernel or for a registry must not hold it up.
@@ -199,6 +198,12 @@ class EmbeddedRuntime:
     async def list_pod_sandboxes(self) -> Sequence[SandboxStatus]:
         return [status.of_sandbox(record) for record in self._sandboxes.values()]
 
+    @whole
+    async def update_pod_sandbox_resources(self, sandbox_id: str, resources: Resources) -> None:
+        async with self._lock(sandbox_id):
+            record = self._sandbox(sandbox_id)
+            self._sandboxes[sandbox_id] = await self._help(lambda: self._sandbox_work.update(record, resources))
+
     # Containers
 
     @whole
@@ -209,7 +214,6 @@ class EmbeddedRuntime:
         image = self._store.find(config.image)
         if image is None:
             raise NotFound(f'image "{config.image}" not found', "CreateContainerError")
-        layers = self._store.layers(image.id)
         container_id = new_id()
         record = ContainerRecord(
             id=container_id,
@@ -223,9 +227,9 @@ class EmbeddedRuntime:
             cgroup=f"{sandbox.cgroup}/{container_id}",
             stop_signal=signal_number(config.stop_signal or image.stop_signal),
         )
-        self._making[container_id] = image.id
+        self._making[container_id] = record.images()
         try:
-            made = await self._make(lambda: self._container_work.create(record, sandbox, image, layers))
+            made = await self._make(lambda: self._container_work.create(record, sandbox, image))
             self._containers[container_id] = made
         finally:
             del self._making[container_id]
@@ -374,48 +378,6 @@ class EmbeddedRuntime:
     async def sandbox_stats(self, sandbox_id: str) -> Usage:
         record, now = self._sandbox(sandbox_id), self._clock.time()
         return await self._help(lambda: stats.sandbox(self._cgroups, record.cgroup, self._network.counters(sandbox_id), now))
-
-    # Images
-
-    async def list_images(self) -> Sequence[Image]:
-        return self._store.images()
-
-    async def image_status(self, reference: str) -> Image | None:
-        return self._store.find(reference)
-
-    async def pull_image(self, reference: str, auth: RegistryAuth | None = None) -> str:
-        loop, insecure = asyncio.get_running_loop(), self._config.insecure_registries
-        image = await loop.run_in_executor(self._pullers, registry.pull, self._store, self._skopeo, reference, auth, insecure)
-        return image.id
-
-    async def load_image(self, path: Path) -> Sequence[Image]:
-        """Take in the images of a tar file (`docker save` or OCI, gzip too)."""
-        return await self._help(lambda: archive.load(self._store, path, machine()))
-
-    async def import_rootfs(
-        self,
-        directory: Path,
-        reference: str,
-        *,
-        entrypoint: Sequence[str] = (),
-        cmd: Sequence[str] = (),
-        env: Sequence[str] = (),
-        working_dir: str = "",
-        user: str = "",
-    ) -> Image:
-        """Make an image of a directory that holds a root file system."""
-        return await self._help(
-            lambda: rootfs.import_rootfs(
-                self._store, directory, reference, machine(), entrypoint=entrypoint, cmd=cmd, env=env, working_dir=working_dir, user=user
-            )
-        )
-
-    async def remove_image(self, reference: str) -> None:
-        in_use = {record.image_id for record in self._containers.values()} | set(self._making.values())
-        await self._help(lambda: self._store.remove(reference, in_use))
-
-    async def image_fs_usage(self) -> tuple[int, int, int]:
-        return await self._help(self._store.usage)
 
     # What keeps it together
 

@@ -105,6 +105,21 @@ class Sandboxes:
         limits = Resources(config.cpu_period, config.cpu_quota, config.cpu_shares, config.memory_limit)
         self._cgroups.limit(record.cgroup, limits)
 
+    def update(self, record: SandboxRecord, resources: Resources) -> SandboxRecord:
+        """Change limits of the whole Pod.  Raises RuntimeFault."""
+        try:
+            self._cgroups.limit(record.cgroup, resources)
+        except OSError as error:
+            raise RuntimeFault(f"failed to update resources of the sandbox: {error}") from error
+        was = record.config
+        config = replace(
+            was, cpu_quota=resources.cpu_quota or was.cpu_quota, cpu_shares=resources.cpu_shares or was.cpu_shares,
+            memory_limit=resources.memory_limit or was.memory_limit,
+        )
+        record = replace(record, config=config)
+        self.save(record)
+        return record
+
     def _namespaces(self, record: SandboxRecord) -> SandboxRecord:
         config, directory = record.config, self.directory(record.id)
         kinds = own_kinds(config)

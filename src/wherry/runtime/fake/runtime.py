@@ -227,6 +227,15 @@ class FakeRuntime:
     async def list_containers(self) -> Sequence[ContainerStatus]:
         return [container.status for container in self._containers.values()]
 
+    async def update_pod_sandbox_resources(self, sandbox_id: str, resources: Resources) -> None:
+        status = await self.pod_sandbox_status(sandbox_id)
+        was = status.config
+        config = replace(
+            was, cpu_quota=resources.cpu_quota or was.cpu_quota, cpu_shares=resources.cpu_shares or was.cpu_shares,
+            memory_limit=resources.memory_limit or was.memory_limit,
+        )
+        self._sandboxes[sandbox_id] = replace(status, config=config)
+
     async def update_container_resources(self, container_id: str, resources: Resources) -> None:
         container = self._get(container_id)
         container.status = replace(container.status, config=replace(container.status.config, resources=resources))
