@@ -33,7 +33,7 @@ NOT_ACTED_ON = frozenset({
     "customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io",
     "flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
     "clustertrustbundles.certificates.k8s.io",
-    "podcertificaterequests.certificates.k8s.io", "runtimeclasses.node.k8s.io",
+    "podcertificaterequests.certificates.k8s.io",
     "deviceclasses.resource.k8s.io", "devicetaintrules.resource.k8s.io", "resourceclaims.resource.k8s.io",
     "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io",
 })

@@ -43,16 +43,10 @@ def admit(
 
 def _unsupported(pod: core_v1.Pod) -> Rejection | None:
     spec = pod.spec
-    if spec.runtime_class_name:
-        message = f'runtimeClassName "{spec.runtime_class_name}" is not supported: there is one runtime'
-        return Rejection("RuntimeClassNotSupported", message)
     if spec.host_users is False:
         return Rejection("UserNamespacesNotSupported", "hostUsers: false is not supported")
     if spec.resource_claims:
         return Rejection("ResourceClaimsNotSupported", "resourceClaims are not supported")
-    if spec.security_context is not None and spec.security_context.supplemental_groups_policy == "Strict":
-        message = "SupplementalGroupsPolicy=Strict is not supported in this node"
-        return Rejection("SupplementalGroupsPolicyNotSupported", message)
     for container in all_containers(pod):
         for rule in container.restart_policy_rules:
             if rule.action != "Restart":

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+RUNTIME_HANDLERS = ("", "runc", "wherry")  # what a RuntimeClass may name: there is one runtime
+
 Offload = Callable[..., Awaitable[Any]]
 
 

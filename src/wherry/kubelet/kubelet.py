@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, node_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.apimachinery.http import Request, Response
 from wherry.client import Client
@@ -109,6 +109,14 @@ class Kubelet:
             simulated=self.config.simulated,
         )
 
+    async def _runtime_class(self, name: str) -> node_v1.RuntimeClass | None:
+        try:
+            return await self.client.get(node_v1.RuntimeClass, name)
+        except StatusError as error:
+            if is_not_found(error):
+                return None
+            raise OSError(str(error)) from error
+
     async def _read(self, kind: type[T], name: str, namespace: str = "") -> T | None:
         """As it is now: a kubelet may not watch claims and volumes.  Raises VolumeError when the server does not tell."""
         try:
@@ -127,7 +135,8 @@ class Kubelet:
                 self.runtime, self.events, self.clock, self.secrets.get, image_backoff, config.max_parallel_image_pulls,
             ),
             clock=self.clock, config=config, backoff=Backoff(self.clock, 10.0, config.max_container_restart_period),
-            get_config_map=self.config_maps.get, get_secret=self.secrets.get, services=self._all_services,
+            get_config_map=self.config_maps.get, get_secret=self.secrets.get, get_runtime_class=self._runtime_class,
+            services=self._all_services,
             allocatable=self.node.capacity, memory_capacity=self.machine.memory,
             liveness=self.probes.results["Liveness"], startup=self.probes.results["Startup"], on_sandbox=self.statuses.sandbox_ready,
         )

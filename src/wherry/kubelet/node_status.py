@@ -17,7 +17,7 @@ from wherry.api.types import coordination_v1, core_v1, meta_v1
 from wherry.apimachinery import quantity
 from wherry.apimachinery.errors import StatusError, is_already_exists, is_not_found
 from wherry.client import Client
-from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.config import RUNTIME_HANDLERS, KubeletConfig
 from wherry.kubelet.events import Events
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.status.conditions import Json
@@ -116,6 +116,10 @@ def make_status(
             "operatingSystem": machine.operating_system, "architecture": machine.architecture,
         },
         "images": image_list(images),
+        "features": {"supplementalGroupsPolicy": True},
+        "runtimeHandlers": [
+            {"name": name, "features": {"recursiveReadOnlyMounts": True, "userNamespaces": False}} for name in RUNTIME_HANDLERS
+        ],
     }
 
 

@@ -127,6 +127,7 @@ class Security:
     run_as_username: str = ""
     run_as_group: int | None = None
     supplemental_groups: tuple[int, ...] = ()
+    strict_groups: bool = False  # no groups that the image's /etc/group gives the user
     run_as_non_root: bool = False
     privileged: bool = False
     read_only_rootfs: bool = False

@@ -5,12 +5,13 @@ All Pods of this file are made at once; each test then looks at its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Any
 
 import pytest
-from cluster_harness import Cluster
+from cluster_harness import Cluster, eventually
 from scene import Json, Scene, container, pod, thing
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
@@ -112,6 +113,7 @@ prints("user-65534", "65534", container("id -u", **security(runAsUser=65534)))
 prints("user-group", "1001 2002", container('echo "$(id -u) $(id -g)"', **security(runAsUser=1001, runAsGroup=2002)))
 prints("pod-user-group", "1001 2002", container('echo "$(id -u) $(id -g)"'), **security(runAsUser=1001, runAsGroup=2002))
 prints("groups", "0 1234 5678", container("id -G"), **security(supplementalGroups=[1234], fsGroup=5678))
+prints("strict-groups", "1000 7", container("id -G", **security(runAsUser=1000, runAsGroup=1000)), **security(supplementalGroups=[7], supplementalGroupsPolicy="Strict"))
 prints("read-only", "no", container("touch /file 2>/dev/null && echo yes || echo no", **security(readOnlyRootFilesystem=True)))
 prints("writable", "yes", container("touch /file && echo yes", **security(readOnlyRootFilesystem=False)))
 prints("unprivileged", "no", container("mount -t tmpfs t /mnt 2>/dev/null && echo yes || echo no", **security(privileged=False)))
@@ -234,3 +236,21 @@ def test_why_a_container_waits(scene: Scene, name: str) -> None:
 def test_what_the_node_refuses(scene: Scene, name: str) -> None:
     status = scene.ended(name)
     assert (status["phase"], status["reason"], status["message"]) == ("Failed", *REFUSED[name][1:])
+
+
+def test_runtime_classes(scene: Scene) -> None:
+    """A Pod of a class that is not there is refused; one of a class gets its overhead, and runs where the node has its handler."""
+    wanted = pod("of-class", container("true"), runtimeClassName="ns-node")
+    refused = scene.kubectl("create", "-f", "-", stdin=json.dumps(wanted), check=False)
+    assert 'pods "of-class" is forbidden: pod rejected: RuntimeClass "ns-node" not found' in refused
+    scene.apply(
+        thing("RuntimeClass", "ns-node", "node.k8s.io/v1", handler="runc", overhead={"podFixed": {"cpu": "10m"}}),
+        thing("RuntimeClass", "ns-node-other", "node.k8s.io/v1", handler="none"),
+    )
+    scene.apply(wanted, pod("of-other", container("true"), runtimeClassName="ns-node-other"))
+    assert scene.ended("of-class")["phase"] == "Succeeded"
+    assert scene.get("pod", "of-class")["spec"]["overhead"] == {"cpu": "10m"}
+    told = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "none" is configured'
+    eventually(lambda: told in scene.events("of-other", "FailedCreatePodSandBox"), "the event tells why")
+    assert scene.status("of-other")["phase"] == "Pending"
+    scene.kubectl("delete", "pod/of-other", "runtimeclass/ns-node", "runtimeclass/ns-node-other")

@@ -10,6 +10,7 @@ from wherry.apiserver.admission.namespacelifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.nodeplugins import NodeRestriction, PodTopologyLabels, TaintNodesByCondition
 from wherry.apiserver.admission.podplugins import DefaultTolerationSeconds, Priority
 from wherry.apiserver.admission.resourcequota import ResourceQuota
+from wherry.apiserver.admission.runtimeclass import RuntimeClass
 from wherry.apiserver.admission.serviceaccount import ServiceAccount
 from wherry.apiserver.admission.storageplugins import (
     DefaultStorageClass,
@@ -35,6 +36,7 @@ def default_plugins(server: Writer, disabled: Collection[str] = DISABLED) -> lis
         DefaultStorageClass(server),
         StorageObjectInUseProtection(),
         PersistentVolumeClaimResize(server),
+        RuntimeClass(server),
         ResourceQuota(server),
     ]
     return [plugin for plugin in plugins if plugin.name not in disabled]

@@ -7,13 +7,13 @@ kept by name, so that the status can say what it waits for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, node_v1
 from wherry.kubelet.backoff import Backoff
-from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.config import RUNTIME_HANDLERS, KubeletConfig
 from wherry.kubelet.container.kill import Killer
 from wherry.kubelet.container.makeconfig import ConfigError, ContainerInputs, container_config, log_directory, sandbox_config
 from wherry.kubelet.container.plan import PodActions, compute_pod_actions
@@ -69,6 +69,7 @@ class KubeRuntime:
     backoff: Backoff
     get_config_map: GetConfigMap
     get_secret: GetSecret
+    get_runtime_class: Callable[[str], Awaitable[node_v1.RuntimeClass | None]]
     services: Callable[[], Iterable[core_v1.Service]]
     allocatable: Callable[[], dict[str, str]]
     memory_capacity: int
@@ -187,6 +188,7 @@ class KubeRuntime:
 
     async def _create_sandbox(self, pod: core_v1.Pod, actions: PodActions, state: PodState) -> str:
         try:
+            await self._check_handler(pod)
             resolver = await self.config.offload(self._host_resolver)
             config = sandbox_config(pod, actions.attempt, self.config, resolver)
             await self.config.offload(_make_directory, log_directory(pod, self.config))
@@ -199,6 +201,17 @@ class KubeRuntime:
             self.events.pod(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
         self.on_sandbox(pod)
         return sandbox_id
+
+    async def _check_handler(self, pod: core_v1.Pod) -> None:
+        """Raises ConfigError when the Pod's class of runtimes is not one that this node has."""
+        name = pod.spec.runtime_class_name
+        if not name:
+            return
+        found = await self.get_runtime_class(name)
+        if found is None:
+            raise ConfigError(f'RuntimeClass "{name}" not found')
+        if found.handler not in RUNTIME_HANDLERS:
+            raise ConfigError(f'failed to get sandbox runtime: no runtime for "{found.handler}" is configured')
 
     def _host_resolver(self) -> Resolver:
         try:

@@ -30,6 +30,7 @@ def effective_security(pod: core_v1.Pod, container: Container) -> Security:
         run_as_user=own.run_as_user if own.run_as_user is not None else of_pod.run_as_user,
         run_as_group=own.run_as_group if own.run_as_group is not None else of_pod.run_as_group,
         supplemental_groups=tuple(groups),
+        strict_groups=of_pod.supplemental_groups_policy == "Strict",
         run_as_non_root=bool(non_root),
         privileged=privileged,
         read_only_rootfs=bool(own.read_only_root_filesystem),

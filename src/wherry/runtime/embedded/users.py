@@ -70,7 +70,7 @@ def resolve(security: Security, image_user: str, passwd: str, group: str) -> Ide
         gid = security.run_as_group
     elif group_part:
         gid = _find_group(groups, group_part)
-    own = {each.gid for each in groups if entry is not None and entry.name in each.members}
+    own = set() if security.strict_groups else {each.gid for each in groups if entry is not None and entry.name in each.members}
     further = _unique([gid, *sorted(own), *security.supplemental_groups])
     home = entry.home if entry and entry.home else "/root" if uid == 0 else "/"
     return Identity(uid, gid, further, home)

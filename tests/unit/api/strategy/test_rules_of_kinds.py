@@ -44,7 +44,7 @@ RULES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("services", spec(type="ExternalName"), ["spec.externalName"]),
     ("services", spec(type="NodePort", clusterIP="None", ports=[{"port": 1}]), ["spec.clusterIPs[0]"]),
     ("services", spec(type="Odd", ports=[{"port": 1}]), ["spec.type"]),
-    ("services", spec(ports=[{"port": 1}], externalIPs=["127.0.0.1"]), ["spec.externalIPs[0]", "spec.externalTrafficPolicy"]),
+    ("services", spec(ports=[{"port": 1}], externalIPs=["127.0.0.1"]), ["spec.externalIPs[0]"]),
     ("services", spec(ports=[{"port": 1}], ipFamilyPolicy="RequireDualStack"), ["spec.ipFamilyPolicy"]),
     ("services", spec(ports=[{"port": 1}], loadBalancerClass="a/b"), ["spec.loadBalancerClass"]),
     ("services", spec(ports=[{"port": 1}], sessionAffinity="ClientIP",

@@ -21,6 +21,7 @@ GROUP = "root:x:0:\nwww:x:34:\nlogs:x:50:web,other\nextra:x:60:web\n"
     [
         pytest.param(Security(), "", Identity(0, 0, (0,), "/root"), id="nothing is root"),
         pytest.param(Security(), "web", Identity(33, 34, (34, 50, 60), "/var/www"), id="name"),
+        pytest.param(Security(strict_groups=True, supplemental_groups=(7,)), "web", Identity(33, 34, (34, 7), "/var/www"), id="strict groups"),
         pytest.param(Security(), "33", Identity(33, 34, (34, 50, 60), "/var/www"), id="listed number"),
         pytest.param(Security(), "1234", Identity(1234, 0, (0,), "/"), id="unlisted number"),
         pytest.param(Security(), "web:logs", Identity(33, 50, (50, 60), "/var/www"), id="group by name"),
