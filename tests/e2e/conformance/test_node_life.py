@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cluster_harness import Cluster, eventually
-from scene import STAY, Json, Scene, container, pod
+from scene import PYTHON_VOLUMES, STAY, Json, Scene, container, pod, python
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="real containers need root")]
 
@@ -45,6 +45,17 @@ def hooks(ip: str) -> list[Json]:
         used, image,
     ]
 
+
+ECHO = """
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    request_queue_size = 64
+Server(("", 7000), Echo).serve_forever()
+"""
 
 LIVING = [
     pod("recorder", container("mkdir /w; for f in post-http pre-http; do echo > /w/$f; done; exec httpd -f -vv -p 8080 -h /w")),
@@ -81,7 +92,7 @@ LIVING = [
     pod("burstable", container(STAY, resources={"requests": {"cpu": "10m"}})),
     pod("talks", container("for n in $(seq 10); do echo line $n; done; echo to stderr >&2; printf 'no end'; printf '\\000\\377' > /v/b; " + STAY, stdin=True, **MOUNT), **VOLUME),
     pod("echoes", container("while read -r line; do echo \"got $line\"; done; echo closed", stdin=True, stdinOnce=True)),
-    pod("serves", container("exec nc -ll -p 7000 -e cat")),
+    pod("serves", python(ECHO), **PYTHON_VOLUMES),
 ]
 
 
