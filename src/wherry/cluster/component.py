@@ -20,7 +20,7 @@ import msgspec
 
 from wherry.cluster.components import COMPONENTS, Setting
 from wherry.cluster.config import ClusterConfig, load
-from wherry.util import collector
+from wherry.util import collector, filelimit
 from wherry.util.clock import RealClock
 
 log = logging.getLogger("wherry")
@@ -79,6 +79,7 @@ def run(config: ClusterConfig, component: str, node: str, *, supervised: bool = 
 
     sys.setswitchinterval(SWITCH_SECONDS)
     collector.relax()
+    filelimit.lift()
     try:
         with alone(config, component, node):
             uvloop.run(_main(config, component, node, supervised))

@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from wherry.cluster.config import TERMINATED, ClusterConfig, load
-from wherry.util import collector
+from wherry.util import collector, filelimit
 
 log = logging.getLogger("wherry")
 SWITCH_SECONDS = 0.0002  # the storage's writer thread must not wait 5 ms for the interpreter's lock
@@ -94,6 +94,8 @@ def run(config: ClusterConfig, fd: int | None) -> int:
     notify = _notifier(config, fd)
     sys.setswitchinterval(SWITCH_SECONDS)
     collector.relax()
+    if not config.processes:  # else each component does that, and must see what we were given
+        filelimit.lift()
     try:
         uvloop.run(main(config, notify))
     except asyncio.CancelledError:

@@ -28,6 +28,8 @@ from wherry.apimachinery.streaming.connection import RawConnection
 log = logging.getLogger(__name__)
 MAX_BODY = 3 << 20
 MAX_LINE = 1 << 20
+HEAD_SECONDS = 32.0  # for the TLS handshake, and to send a request's head (upstream's ReadHeaderTimeout)
+BODY_SECONDS = 60.0  # for its body (upstream's --request-timeout)
 ONE_PIECE = 64 << 10  # bytes: what is larger is not copied behind its head
 _BASE = (("Cache-Control", "no-cache, private"),)
 _MULTI = ("impersonate-group",)
@@ -42,8 +44,39 @@ class _Connection(web.RequestHandler):
 
     streaming: asyncio.Task[Any] | None = None
     client: tuple[str, tuple[str, tuple[str, ...]] | None] | None = None  # address, names in the certificate
+    _heard = True  # something of a request came, or the very first is to come
+    _late = False  # and it had its time already
+    _at_work = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._timer = self._loop.call_later(HEAD_SECONDS, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """A request's head is there in full."""
+        self._at_work, self._late = True, False
+
+    def end(self) -> None:
+        """It is answered."""
+        self._at_work = self._heard = False
+
+    def _look(self) -> None:
+        """One timer a connection, not one a request: a head that is not there within one to two of its periods has no
+        more to come.  Nor may a connection stay from which nothing ever came."""
+        if self._late and self._heard and not self._at_work:
+            self.force_close()
+            return
+        self._late = self._heard and not self._at_work
+        self._timer = self._loop.call_later(HEAD_SECONDS / 2, self._look)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self.streaming is not None:
             self.streaming.cancel()
         super().connection_lost(exc)
@@ -78,14 +111,14 @@ class Edge:
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections there; returns the port (asked for 0: a free one).  Raises OSError."""
-        loop = asyncio.get_running_loop()
+        loop, hello = asyncio.get_running_loop(), HEAD_SECONDS if self._context else None
         if self._server is None:
             self._server = _Server(
                 self._serve, access_log=None, max_line_size=MAX_LINE, max_field_size=MAX_LINE, max_headers=512,
                 keepalive_timeout=620.0, tcp_keepalive=True, logger=logging.getLogger("wherry.edge"), lingering_time=1.0,
                 auto_decompress=True,
             )
-        listener = await loop.create_server(self._server, host, port, ssl=self._context, backlog=1024)
+        listener = await loop.create_server(self._server, host, port, ssl=self._context, backlog=1024, ssl_handshake_timeout=hello)
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
@@ -98,6 +131,15 @@ class Edge:
         self._listeners.clear()
 
     async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
+        connection = raw.protocol
+        assert isinstance(connection, _Connection)
+        connection.begin()
+        try:
+            return await self._answer(raw)
+        finally:
+            connection.end()
+
+    async def _answer(self, raw: web.BaseRequest) -> web.StreamResponse:
         try:
             request = await _translate(raw)
         except StatusError as error:
@@ -168,12 +210,17 @@ def certificate_names(certificate: dict[str, Any]) -> tuple[str, tuple[str, ...]
 
 
 async def _body(raw: web.BaseRequest) -> bytes:
+    """Raises StatusError 413 when it is too large, 504 when it does not come."""
     parts, size = [], 0
-    async for part in raw.content.iter_any():
-        size += len(part)
-        if size > MAX_BODY:
-            raise _too_large()
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in raw.content.iter_any():
+                size += len(part)
+                if size > MAX_BODY:
+                    raise _too_large()
+                parts.append(part)
+    except TimeoutError:
+        raise StatusError(504, "Timeout", "request did not complete within the allowed duration") from None
     return b"".join(parts)
 
 

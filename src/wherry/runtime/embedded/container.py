@@ -23,6 +23,7 @@ from wherry.runtime.embedded.config import RuntimeConfig
 from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxRecord
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
 from wherry.runtime.interface import ContainerConfig, Image, Mount, Resources, RuntimeFault
+from wherry.util import filelimit
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Containers:
             hostname=hostname(sandbox.config),
         )
         self._say_oom_score(config)
-        host = oci_spec.Host(self._capabilities, self._cgroups.is_v2, self._oom_score_adj, device_nodes(config))
+        host = oci_spec.Host(self._capabilities, self._cgroups.is_v2, self._oom_score_adj, device_nodes(config), filelimit.for_children())
         return oci_spec.build(config, image, identity, place, host)
 
     def _say_oom_score(self, config: ContainerConfig) -> None:

@@ -52,6 +52,8 @@ class Host:
     """This process's own: without CAP_SYS_RESOURCE nothing can be given a lower one."""
     devices: tuple[DeviceNode, ...] = ()
     """The nodes that the container's devices lead to, and for a privileged container all of /dev."""
+    files: tuple[int, int] | None = None
+    """How many files a container's process may have open (soft, hard); None: as many as this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def process(config: ContainerConfig, image: Image, identity: Identity, host: Hos
     security = config.security
     held = capabilities.effective(security, host.capabilities)
     adj = config.resources.oom_score_adj
+    files = {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": host.files[0], "hard": host.files[1]}]} if host.files else {}
     return {
         "terminal": config.tty,
         "user": {"uid": identity.uid, "gid": identity.gid, "additionalGids": list(identity.groups), "umask": 0o022},
@@ -104,6 +107,7 @@ def process(config: ContainerConfig, image: Image, identity: Identity, host: Hos
         "capabilities": {"bounding": held, "effective": held, "permitted": held},
         "noNewPrivileges": not security.allow_privilege_escalation and not security.privileged,
         "oomScoreAdj": adj if "SYS_RESOURCE" in host.capabilities else max(adj, host.oom_score_adj),
+        **files,
     }
 
 

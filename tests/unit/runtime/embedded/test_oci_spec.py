@@ -180,3 +180,15 @@ def test_exec_is_the_container_s_process_but_for_command_and_terminal() -> None:
 )
 def test_resolv_conf(config: SandboxConfig, expected: str) -> None:
     assert oci_spec.resolv_conf(config, "nameserver 9.9.9.9\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (Host(files=(1024, 4096)), [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096}]),
+        (Host(), None),
+    ],
+    ids=["what we were given", "none"],
+)
+def test_a_container_has_the_limit_of_files_that_we_were_given(host: Host, expected: list[dict[str, Any]] | None) -> None:
+    assert oci_spec.process(ContainerConfig("c", "i"), IMAGE, Identity(), host, "h").get("rlimits") == expected
