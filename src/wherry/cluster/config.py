@@ -25,7 +25,7 @@ SERVICE_RANGES = [f"10.{n}.0.0/16" for n in (96, 97, 98, 99, *range(110, 130))]
 DEFAULT_PORT = 6443
 TERMINATED = 128 + signal.SIGTERM  # the exit code of a process whose start was broken off
 # What may be found in the folder of a cluster that an `up` began to make.
-_CONTENTS = {"config.json", "pki", "store", "runtime", "kubelet", "logs", "admin.kubeconfig", "kubeconfigs", "lost+found"}
+_CONTENTS = {"config.json", "pki", "store", "runtime", "kubelet", "volumes", "logs", "admin.kubeconfig", "kubeconfigs", "lost+found"}
 
 
 class ConfigError(Exception):

@@ -171,12 +171,12 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
             if not config.ready_file.exists():  # whoever began it was killed
                 _await_file(config, pid, progress)
             return config, False
-        config = _made(asked)
+        config = _made(asked, progress)
         start(config, progress, verbose=asked.verbose)
         return config, True
 
 
-def _made(asked: Asked) -> ClusterConfig:
+def _made(asked: Asked, progress: Progress) -> ClusterConfig:
     """A cluster that is to start, with its settings on disk.  One after the other on this host, whatever their names: each
     takes the port and the address ranges that nobody has yet.  Raises ConfigError, LifecycleError."""
     folder = os.open(folders(asked.name)[1].parent, os.O_RDONLY | os.O_CLOEXEC)
@@ -185,6 +185,8 @@ def _made(asked: Asked) -> ClusterConfig:
         config = asked.choose()
         host.check(config)
         _forsake(config)
+        if told := remains.moved(config):
+            progress(told)
         prepare(config)
         return config
     finally:
@@ -218,7 +220,7 @@ def foreground(asked: Asked, progress: Progress) -> int:
     with locked(asked.name, progress):
         if _recorded(folders(asked.name)[1]):
             raise LifecycleError(f"cluster {asked.name!r} runs already: {spelt('down', asked.name)} first")
-        config = _made(asked)
+        config = _made(asked, progress)
         config.ready_file.unlink(missing_ok=True)
         _record(config, os.getpid())
     process.log_to_stderr(verbose=asked.verbose)

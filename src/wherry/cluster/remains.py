@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from wherry.cluster.config import ClusterConfig, ConfigError, folders, load, pointed, spelt, stand_in, strange_in
 
 
@@ -45,3 +47,15 @@ def stands_in(name: str) -> ClusterConfig | None:
 def deletable(data: Path) -> bool:
     """Whether a folder without settings holds nothing but what a cluster made."""
     return data.is_dir() and not strange_in(data)
+
+
+def moved(config: ClusterConfig) -> str:
+    """What to say when a cluster's folder was moved while it was down; "" when there is nothing to say.  Its
+    PersistentVolumes tell where their directories were, and that cannot be changed in them."""
+    try:
+        before = Path(msgspec.json.decode((config.data / "config.json").read_bytes())["data"])
+    except (OSError, KeyError, TypeError, msgspec.MsgspecError):
+        return ""
+    if before == config.data or before.exists() or not any(config.data.glob("volumes/*/*")):
+        return ""
+    return f"the data was in {before}, where its PersistentVolumes are looked for still: `ln -s {config.data} {before}` lets them be found"

@@ -106,3 +106,15 @@ def test_a_process_that_says_why_it_ends_is_not_taken_for_one_that_was_told_to(c
     monkeypatch.setattr(lifecycle, "_command", lambda *given, verbose: ["/bin/sleep", "60"])
     with pytest.raises(lifecycle.LifecycleError, match="OSError: the reason"):
         lifecycle.start(config, quiet)
+
+
+def test_a_moved_folder_is_told_when_volumes_name_where_it_was(config: ClusterConfig, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    config.data.rename(new)
+    moved = load("one", str(new))
+    assert moved is not None
+    assert remains.moved(moved) == "", "there are no volumes"
+    (new / "volumes/node/pvc-1").mkdir(parents=True)
+    assert f"`ln -s {new} {config.data}`" in remains.moved(moved)
+    config.data.symlink_to(new)
+    assert remains.moved(moved) == ""
