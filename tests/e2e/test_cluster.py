@@ -178,7 +178,8 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         try:
             done = one.wherry("up", "--fidelity", "api", "--port", str(port), check=False)
             assert done.returncode == 1
-            assert f"port {port} is taken" in done.stderr
+            comm = Path("/proc/self/comm").read_text().strip()
+            assert f"port {port} is taken by {comm} (process {os.getpid()}): end that, or choose another with `wherry up --name e2e-port --port PORT`" in done.stderr
             assert "Traceback" not in done.stderr
         finally:
             one.wherry("reset")

@@ -159,7 +159,9 @@ def test_a_port_of_the_node_belongs_to_one_cluster(cluster: Cluster, tmp_path: P
     other.wherry("up")
     try:
         other.apply(service)
-        eventually(lambda: "31999" in other.kubectl("get", "events", "--field-selector=involvedObject.name=web"), "an event about the port", 15)
+        [event] = eventually(lambda: other.get("events", "--field-selector=involvedObject.name=web")["items"], "an event about the port", 15)
+        assert (event["type"], event["reason"], event["source"]["component"]) == ("Warning", "PortInUse", "kube-proxy")
+        assert event["message"] == "can't open port \"nodePort for default/web:80\" (31999/tcp): Address already in use"
         assert cluster.get("service", "web")["spec"]["ports"][0]["nodePort"] == 31999
     finally:
         other.wherry("reset")

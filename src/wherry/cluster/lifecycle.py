@@ -374,7 +374,9 @@ def reset(name: str, *, data_dir: str = "", progress: Progress) -> bool:
 
 def _forget(config: ClusterConfig) -> None:
     if (config.data / "config.json").exists() or remains.deletable(config.data):
-        shutil.rmtree(config.data, ignore_errors=True)
+        shutil.rmtree(config.data.resolve(), ignore_errors=True)
+        if config.data.is_symlink():
+            config.data.unlink()
     pointer(config.name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # other clusters have theirs there
         folders(config.name)[0].parent.rmdir()

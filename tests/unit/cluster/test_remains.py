@@ -118,3 +118,12 @@ def test_a_moved_folder_is_told_when_volumes_name_where_it_was(config: ClusterCo
     assert f"`ln -s {new} {config.data}`" in remains.moved(moved)
     config.data.symlink_to(new)
     assert remains.moved(moved) == ""
+
+
+def test_reset_follows_a_link_to_the_data(config: ClusterConfig, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    config.data.rename(new)
+    config.data.symlink_to(new)
+    assert lifecycle.reset("one", progress=quiet) is True
+    assert not new.exists()
+    assert not config.data.is_symlink()
