@@ -6,7 +6,9 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +53,41 @@ def test_each_component_is_a_process_that_status_shows(cluster: Cluster) -> None
     assert len({each["pid"] for each in found.values()} | {cluster.process()}) == len(COMPONENTS) + 1
     shown = cluster.wherry("status").stdout
     for name in COMPONENTS:
-        assert re.search(rf"^  {name} +{found[name]['pid']}, \d+ MiB, log ", shown, re.MULTILINE), shown
+        assert re.search(rf"^  {name} +{found[name]['pid']}, \d+ MiB, port {found[name]['port']}, log ", shown, re.MULTILINE), shown
+
+
+def asked(cluster: Cluster, url: str, *, token: bool = False) -> tuple[int, str]:
+    """What a component's own port answers."""
+    context = ssl.create_default_context(cafile=str(cluster.folder / "data/pki/ca.crt"))
+    headers = {"Authorization": f"Bearer {(cluster.folder / 'data/pki/admin.token').read_text()}"} if token else {}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10, context=context) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"), [("scheduler", "scheduler_schedule_attempts_total{"), ("controller-manager", 'workqueue_adds_total{name="deployment"}')],
+)
+def test_scheduler_and_controllers_show_their_figures_to_whom_the_api_server_lets(cluster: Cluster, name: str, figure: str) -> None:
+    base = f"https://localhost:{records(cluster)[name]['port']}"
+    for path in ("/healthz", "/livez", "/readyz"):
+        assert asked(cluster, base + path) == (200, "ok"), path
+    assert asked(cluster, f"{base}/metrics") == (401, "Unauthorized")
+    status, text = asked(cluster, f"{base}/metrics", token=True)
+    assert status == 200
+    for each in (figure, "kubernetes_build_info{", "process_resident_memory_bytes "):
+        assert each in text, each
+    assert asked(cluster, f"{base}/nowhere", token=True)[0] == 404
+
+
+@pytest.mark.parametrize("name", ["proxy", "dns", "provisioner"])
+def test_the_others_show_theirs_on_loopback(cluster: Cluster, name: str) -> None:
+    base = f"http://127.0.0.1:{records(cluster)[name]['port']}"
+    for path in ("/healthz", "/livez", "/readyz"):
+        assert asked(cluster, base + path) == (200, "ok"), path
+    assert "process_resident_memory_bytes " in asked(cluster, f"{base}/metrics")[1]
 
 
 def test_secrets_of_components_are_private(cluster: Cluster) -> None:

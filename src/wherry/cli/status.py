@@ -41,9 +41,13 @@ def described(config: ClusterConfig, pid: int, memory: float, *, left: bool = Fa
 
 def components(config: ClusterConfig, told: list[tuple[processes.Record, float]]) -> list[str]:
     """Each component's own process, where it has one, with its memory.  Pure."""
+
+    def port(record: processes.Record) -> str:
+        return f"port {record.port}, " if record.port else ""
+
     width = max((len(record.name) for record, _ in told), default=0)
     return [
-        f"  {record.name:{width}}  {record.pid}, {memory:.0f} MiB, log {config.run / record.name}.log"
+        f"  {record.name:{width}}  {record.pid}, {memory:.0f} MiB, {port(record)}log {config.run / record.name}.log"
         + (f", restarts: {record.restarts}" if record.restarts else "")
         for record, memory in told
     ]

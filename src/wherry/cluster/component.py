@@ -1,7 +1,8 @@
 """The process of one component: `python -m wherry.cluster.component NAME COMPONENT`, or `wherry component`.
 
 Under the supervisor, standard input is a pipe that it holds: when that ends, the supervisor is gone and so are
-we.  Standard output takes a line of JSON for it: `{"ready": true}`, or `{"error": ...}` before we end.
+we.  Standard output takes lines of JSON for it: `{"port": ...}`, `{"ready": true}`, or `{"error": ...}` before we
+end.
 """
 
 from __future__ import annotations
@@ -64,7 +65,12 @@ async def _main(config: ClusterConfig, component: str, node: str, supervised: bo
         if supervised:
             tell(ready=True)
 
-    await COMPONENTS[component].run(Setting(config, RealClock(), ready, node))
+    def listens(port: int) -> None:
+        log.info("%s listens on port %d", title(component, node), port)
+        if supervised:
+            tell(port=port)
+
+    await COMPONENTS[component].run(Setting(config, RealClock(), ready, node, listens))
 
 
 def tell(**fields: object) -> None:

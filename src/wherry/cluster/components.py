@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +22,7 @@ from wherry.client import Client
 from wherry.cluster import identities
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.identities import Identity
+from wherry.cluster.ownport import PORTS, SETTLED, Endpoints, guarded, listening
 from wherry.util.clock import Clock
 from wherry.util.looplag import LoopLag
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wherry.controller.controller import Options
     from wherry.kubelet.kubelet import Kubelet
     from wherry.runtime.embedded.runtime import EmbeddedRuntime
+    from wherry.util.metrics import Metrics
 
 KUBELET_PORT = 10250
 LOOK_SECONDS = 0.1  # between looks for the node's address, which the kubelet's runtime makes
@@ -43,6 +45,7 @@ class Setting:
     clock: Clock
     ready: Callable[[], None]
     node: str = ""  # a kubelet's
+    listens: Callable[[int], None] = lambda port: None  # to be told the component's own port
 
     @property
     def pki(self) -> PKI:
@@ -79,6 +82,7 @@ async def apiserver(setting: Setting) -> None:
 
             plane.server.paths[images.PATH] = of_the_node
         await plane.listen(["127.0.0.1"])
+        setting.listens(config.port)
         setting.ready()
         async with asyncio.TaskGroup() as group:
             group.create_task(lag.run(), name="loop lag")
@@ -93,6 +97,7 @@ async def controller_manager(setting: Setting) -> None:
     from wherry.client import HTTPSTransport, TLSConfig
     from wherry.client.serviceaccount import ServiceAccountTransport
     from wherry.controller.manager import MANAGER, ControllerManager
+    from wherry.controller.metrics import controller_metrics
 
     config, clock, pki = setting.config, setting.clock, setting.pki
     manager = setting.client(identities.CONTROLLER_MANAGER, MANAGER)
@@ -108,6 +113,8 @@ async def controller_manager(setting: Setting) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(shared.close)
         stack.push_async_callback(manager.close)
+        figures, checks = controller_metrics(controllers.controllers), {SETTLED: lambda: controllers.idle}
+        setting = await stack.enter_async_context(_own_port(setting, "controller-manager", figures, manager, checks))
         async with asyncio.TaskGroup() as group:
             group.create_task(controllers.run(), name="controllers")
             await controllers.informers.wait_for_sync()
@@ -129,7 +136,8 @@ async def scheduler(setting: Setting) -> None:
 
     client = setting.client(identities.SCHEDULER, "kube-scheduler")
     made = Scheduler(client, setting.clock, schedulerconfig.of(setting.config))
-    await _run(setting, client, made.run(), made.informers.wait_for_sync())
+    async with _own_port(setting, "scheduler", made.metrics.metrics, client) as own:
+        await _run(own, client, made.run(), made.informers.wait_for_sync())
 
 
 async def proxy(setting: Setting) -> None:
@@ -137,7 +145,8 @@ async def proxy(setting: Setting) -> None:
 
     client = setting.client(identities.PROXY, "kube-proxy")
     made = proxier(setting.config, client, setting.clock)
-    await _run(setting, client, made.run(), made.synced.wait())
+    async with _own_port(setting, "proxy") as own:
+        await _run(own, client, made.run(), made.synced.wait())
 
 
 async def dns(setting: Setting) -> None:
@@ -153,7 +162,8 @@ async def dns(setting: Setting) -> None:
         await zone.synced.wait()
 
     try:
-        await _run(setting, client, zone.run(), serving())
+        async with _own_port(setting, "dns") as own:
+            await _run(own, client, zone.run(), serving())
     finally:
         await server.close()
 
@@ -163,7 +173,8 @@ async def provisioner(setting: Setting) -> None:
 
     client = setting.client(identities.PROVISIONER, "provisioner")
     made = node.provisioner(setting.config, client, setting.clock)
-    await _run(setting, client, made.run(), made.informers.wait_for_sync())
+    async with _own_port(setting, "provisioner") as own:
+        await _run(own, client, made.run(), made.informers.wait_for_sync())
 
 
 async def kubelet(setting: Setting) -> None:
@@ -258,21 +269,52 @@ async def _runtime(config: ClusterConfig, clock: Clock, stack: AsyncExitStack) -
 async def _serve_kubelet(setting: Setting, client: Client, stack: AsyncExitStack, address: str, handler: Handler) -> int:
     """Listen before the kubelet is made, whose node tells the port.  Upstream's, or any when that is taken."""
     from wherry.client.delegation import Delegate
-    from wherry.kubelet.server.auth import guarded
+    from wherry.kubelet.server import auth
     from wherry.serving.edge import Edge
     from wherry.serving.tls import server_context
 
     pki = setting.pki
     shown = pki.kubelet_serving(setting.node, address)
     delegate = Delegate(client, setting.clock)
-    edge = Edge(guarded(handler, delegate, setting.node), server_context(shown.certificate, shown.key, pki.ca.certificate))
-    stack.push_async_callback(edge.close)
-    try:
-        return await edge.listen(address, KUBELET_PORT)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-    return await edge.listen(address, 0)
+    edge = Edge(auth.guarded(handler, delegate, setting.node), server_context(shown.certificate, shown.key, pki.ca.certificate))
+    port = await stack.enter_async_context(listening(edge, address, KUBELET_PORT))
+    setting.listens(port)
+    return port
+
+
+@asynccontextmanager
+async def _own_port(
+    setting: Setting, component: str, figures: Metrics | None = None, client: Client | None = None,
+    checks: Mapping[str, Callable[[], bool]] | None = None,
+) -> AsyncIterator[Setting]:
+    """The component's own port, and the setting by whose `ready` it says so there as well.  `client`: by which to ask who
+    may see more than its health; without one it speaks plain HTTP."""
+    from wherry.apiserver.endpoints.plain import git_version
+    from wherry.client.delegation import Delegate
+    from wherry.serving.edge import Edge
+    from wherry.serving.tls import server_context
+    from wherry.util.metrics import Metrics, build_info
+
+    metrics = Metrics(process=True)
+    build_info(metrics, git_version())
+    if figures is not None:
+        metrics.include(figures)
+    endpoints = Endpoints(metrics, checks or {})
+    if client is None:
+        edge = Edge(endpoints.handle, None)
+    else:
+        pki = setting.pki
+        shown = pki.component_serving(component)
+        context = server_context(shown.certificate, shown.key, pki.ca.certificate)
+        edge = Edge(guarded(endpoints.handle, Delegate(client, setting.clock)), context)
+
+    def ready() -> None:
+        endpoints.ready = True
+        setting.ready()
+
+    async with listening(edge, "127.0.0.1", PORTS.get(component, 0)) as port:
+        setting.listens(port)
+        yield replace(setting, ready=ready)
 
 
 def _with_images(kubelet: Handler, images: Handler) -> Handler:

@@ -25,6 +25,7 @@ class Record(msgspec.Struct, frozen=True):
     pid: int
     started: str  # in the kernel's ticks
     restarts: int
+    port: int = 0  # where it serves its own figures and health; 0: not yet
 
 
 def _file(config: ClusterConfig) -> Path:

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wherry.api.types import core_v1
+from wherry.apimachinery.errors import StatusError
+from wherry.client import Client, HTTPSTransport, TLSConfig
 from wherry.client.backoff import Backoff
 from wherry.cluster import identities, processes
 from wherry.cluster.component import title
 from wherry.cluster.components import components_of
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.node import node_ready
+from wherry.cluster.ownport import SETTLED
 from wherry.cluster.pki import PKI
 from wherry.cluster.processes import Record
 from wherry.util.clock import Clock, RealClock
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("wherry")
 STOP_SECONDS = 5.0  # then SIGKILL; twice, for the API server ends last
 START_SECONDS = 60.0
+CATCH_UP_SECONDS = 2.0  # at most, until the controllers know what became of the Pods of an earlier run
+LOOK_SECONDS, QUIET_LOOKS = 0.02, 4
 
 
 class ComponentFailed(Exception):
@@ -49,6 +55,7 @@ class Child:
         self._command = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.component", config.name, component]
         self._command += ["--supervised", "--data-dir", str(config.data)] + (["--node", node] if node else [])
         self.said = ""  # why the last one ended, in its own words
+        self.port = 0  # its own, as it told it
 
     @property
     def record(self) -> Record | None:
@@ -56,7 +63,7 @@ class Child:
         process = self._process
         if process is None or process.returncode is not None:
             return None
-        return Record(self.name, process.pid, processes.start_time(process.pid), self.restarts)
+        return Record(self.name, process.pid, processes.start_time(process.pid), self.restarts, self.port)
 
     async def keep(self) -> None:
         """Run it, again and again, until cancelled.  Raises ComponentFailed when the very first is never ready."""
@@ -73,7 +80,7 @@ class Child:
             process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, start_new_session=True, cwd="/",
             )
-        self._process, self.said = process, ""
+        self._process, self.said, self.port = process, "", 0
         self.restarts += 1
         self._changed.set()
         try:
@@ -92,6 +99,9 @@ class Child:
                 told = msgspec.json.decode(line)
                 if told.get("ready"):
                     self.ready.set()
+                if "port" in told:
+                    self.port = int(told["port"])
+                    self._changed.set()
                 self.said = str(told.get("error", self.said))
 
     @staticmethod
@@ -131,6 +141,7 @@ class Supervisor:
                 self._notify(step="components", text="components")
                 others = await self._start(group, rest)
                 await self._nodes_ready()
+                await self._settled()
                 self.ready = True
                 self._notify(ready=True)
                 await stop.wait()
@@ -162,6 +173,28 @@ class Supervisor:
         finally:
             await admin.close()
 
+    async def _settled(self) -> None:
+        """Until the controllers have nothing to do, where there are Pods of an earlier run: what is told of those may be
+        long over.  They say so themselves; whoever does not answer is not waited for."""
+        manager = next(child for child in self._children if child.name == "controller-manager")
+        admin = identities.ADMIN.client(self.config, "wherry")
+        figures = _own(self.config, manager.port)
+        try:
+            if self.config.fidelity == "api" or not (await admin.list(core_v1.Pod, limit=1)).items:
+                return
+            quiet = 0
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                while quiet < QUIET_LOOKS:
+                    await self.clock.sleep(LOOK_SECONDS)
+                    quiet = quiet + 1 if await _holds(figures) else 0
+        except TimeoutError:
+            log.info("the controllers are busy still with what became of the Pods: going on")
+        except OSError as error:
+            log.warning("the controllers do not tell whether they have settled: %s", error)
+        finally:
+            await admin.close()
+            await figures.close()
+
     async def _record(self) -> None:
         """Which processes there are, for `wherry status`, and for whoever cleans up after us."""
         while True:
@@ -178,6 +211,24 @@ def write_identities(config: ClusterConfig) -> None:
     named = [*control, identities.PROXY, identities.DNS, identities.PROVISIONER]
     for identity in [*named, *map(identities.node, config.node_names)]:
         identity.write(config, pki)
+
+
+def _own(config: ClusterConfig, port: int) -> Client:
+    """A component's own port, as the administrator asks it."""
+    pki = PKI(config, RealClock())
+    return Client(HTTPSTransport(f"https://127.0.0.1:{port}", TLSConfig(
+        ca_file=pki.ca.certificate, cert_file=pki.admin.certificate, key_file=pki.admin.key,
+    )))
+
+
+async def _holds(figures: Client) -> bool:
+    """Raises OSError."""
+    try:
+        return (await figures.raw("GET", SETTLED)).status == 200
+    except StatusError as error:
+        if error.code == 500:
+            return False
+        raise OSError(error.message) from None
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

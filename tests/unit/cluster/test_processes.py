@@ -133,9 +133,9 @@ def test_what_there_is_not(tmp_path: Path, fidelity: str, component: str, node: 
 
 def test_status_shows_each(tmp_path: Path) -> None:
     config = settings(tmp_path)
-    told = [(Record("dns", 7, "1", 0), 40.2), (Record("kubelet-n", 8, "1", 2), 60.0)]
+    told = [(Record("dns", 7, "1", 0), 40.2), (Record("kubelet-n", 8, "1", 2, 10250), 60.0)]
     assert components(config, told) == [
-        f"  dns        7, 40 MiB, log {config.run}/dns.log", f"  kubelet-n  8, 60 MiB, log {config.run}/kubelet-n.log, restarts: 2",
+        f"  dns        7, 40 MiB, log {config.run}/dns.log", f"  kubelet-n  8, 60 MiB, port 10250, log {config.run}/kubelet-n.log, restarts: 2",
     ]
     assert components(config, []) == []
 

@@ -83,6 +83,8 @@ get | core | nodes/metrics""",
 {EVENTS}""",
     "system:kube-controller-manager": f"""
 {EVENTS}
+create | authentication.k8s.io | tokenreviews
+create | authorization.k8s.io | subjectaccessreviews
 {READ} | * | *
 create,delete,{CHANGE} | coordination.k8s.io | leases
 create | core | serviceaccounts/token
@@ -91,6 +93,8 @@ create,{CHANGE} | core | serviceaccounts
 get | | /api,/api/*,/apis,/apis/*""",
     "system:kube-scheduler": f"""
 {EVENTS}
+create | authentication.k8s.io | tokenreviews
+create | authorization.k8s.io | subjectaccessreviews
 create | coordination.k8s.io | leases
 get,list,patch,update,watch | coordination.k8s.io | leases | kube-scheduler
 {READ} | core | nodes,namespaces,replicationcontrollers,services,persistentvolumeclaims,persistentvolumes
