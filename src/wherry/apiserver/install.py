@@ -57,7 +57,8 @@ def install(server: APIServer, options: Options) -> RBAC:
     tracker = LegacyTokenTracker(server, server.clock)
     server.closing.append(tracker.close)
     tokens = ServiceAccountTokens(options.signer, server, server.clock, tracker)
-    server.authenticators = [ClientCertificate(), StaticTokens(options.tokens), tokens]
+    static = StaticTokens(options.tokens)
+    server.authenticators = [ClientCertificate(), static, tokens]
     rbac = RBAC(server)
     for kind in RBAC_KINDS:
         cacher = server.store(RBAC_GROUP, kind).cacher
@@ -69,7 +70,7 @@ def install(server: APIServer, options: Options) -> RBAC:
         RBACEscalation(rbac, server.authorizers),
     ])
     _subresources(server, options)
-    _virtuals(server, rbac, tokens)
+    _virtuals(server, rbac, tokens, static)
     _metrics(server, options)
     _paths(server, options)
     services = [decode_json(c.value) for c in server.cached_list("", "services")]
@@ -100,14 +101,14 @@ def _subresources(server: APIServer, options: Options) -> None:
     server.subresources["", "pods", "eviction"] = Eviction(server, server.store("policy", "poddisruptionbudgets"))
 
 
-def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens) -> None:
+def _virtuals(server: APIServer, rbac: RBAC, tokens: ServiceAccountTokens, static: StaticTokens) -> None:
     access = reviews.AccessReviews(server.authorizers)
     for plural in ("subjectaccessreviews", "selfsubjectaccessreviews", "localsubjectaccessreviews"):
         server.virtuals["authorization.k8s.io", plural] = access
     server.components[STORE] = lambda: "" if server.ready else "not open"
     server.virtuals["", "componentstatuses"] = ComponentStatuses(server.components, server.clock)
     server.virtuals["authorization.k8s.io", "selfsubjectrulesreviews"] = reviews.SelfSubjectRules(rbac)
-    server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens)
+    server.virtuals["authentication.k8s.io", "tokenreviews"] = reviews.TokenReview(tokens, static)
     server.virtuals["authentication.k8s.io", "selfsubjectreviews"] = reviews.self_subject_review
 
 

@@ -49,7 +49,11 @@ class StaticTokens:
         self._tokens = {token.encode(): user for token, user in tokens.items()}
 
     def authenticate(self, request: Request) -> UserInfo | None:
-        token = bearer(request).encode()
+        return self.user_of(bearer(request))
+
+    def user_of(self, text: str) -> UserInfo | None:
+        """Whose token it is; None when nobody's."""
+        token = text.encode()
         if not token:
             return None
         for known, user in self._tokens.items():

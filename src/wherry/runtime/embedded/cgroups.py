@@ -6,6 +6,7 @@ named by its absolute cgroup path (`/wherry-NAME/pod<uid>`), the same in every h
 
 import contextlib
 import errno
+import math
 import os
 import signal
 import time
@@ -15,12 +16,24 @@ from pathlib import Path
 
 from wherry.runtime.interface import Resources, Usage
 
+_WITH_SWAP = "memory.memsw.limit_in_bytes"
+NO_BOUND = 1 << 60  # version 1 writes no limit as the largest number of whole pages
 V2_CONTROLLERS = ("cpu", "memory", "pids", "cpuset", "io")
 
 
 def weight(shares: int) -> int:
-    """cgroup v2's cpu.weight (1..10000) for version 1's cpu.shares (2..262144)."""
-    return 1 + (min(max(shares, 2), 262_144) - 2) * 9_999 // 262_142
+    """cgroup v2's cpu.weight (1..10000) for version 1's cpu.shares (2..262144).
+
+    The least, the most and the default (1,024 and 100) meet; between them a parabola of the logarithms, as runc has it
+    since 1.3.2.  KEP-2254's first formula, a straight line, gave a CPU's request less than half of what systemd's own
+    units have.
+    """
+    if shares <= 2:
+        return 1
+    if shares >= 262_144:
+        return 10_000
+    power = math.log2(shares)
+    return math.ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
 
 
 def limits(resources: Resources, unified: bool) -> list[tuple[str, str, str]]:
@@ -92,7 +105,7 @@ class Cgroups:
             path = root
             for part in group.strip("/").split("/"):
                 if self.is_v2:
-                    _enable_controllers(path)
+                    _enable_controllers(path, top=path == root)
                 path = path / part
                 path.mkdir(exist_ok=True)
                 if root == self.v1.get("cpuset"):
@@ -100,7 +113,11 @@ class Cgroups:
 
     def limit(self, group: str, resources: Resources) -> None:
         for controller, file, value in limits(resources, self.is_v2):
-            (self.directory(group, controller) / file).write_text(value)
+            path = self.directory(group, controller)
+            if file == "memory.limit_in_bytes" and _has_bound(path / _WITH_SWAP):
+                _limit_both(path, value)
+            else:
+                (path / file).write_text(value)
 
     def enroll(self, group: str, pid: int) -> None:
         """Move a process into the group, in every hierarchy."""
@@ -123,12 +140,23 @@ class Cgroups:
             alive = {pid for pid in self.processes(group) if not _is_zombie(pid)}
             if not alive:
                 break
-            for pid in alive:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            if not self._kill_at_once(group):
+                for pid in alive:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             killed |= alive
             time.sleep(0.005)  # a worker thread waits for the kernel here, not for time to pass
         return len(killed)
+
+    def _kill_at_once(self, group: str) -> bool:
+        """By the kernel, which no fork outruns: cgroup v2 has a file for it since Linux 5.14."""
+        if not self.is_v2 or self.unified is None:
+            return False
+        file = self.unified / group.lstrip("/") / "cgroup.kill"
+        if not file.exists():
+            return False
+        file.write_text("1")
+        return True
 
     def remove(self, group: str) -> bool:
         """Remove the group and those below it from every hierarchy; whether there was any.
@@ -145,6 +173,14 @@ class Cgroups:
                     if error.errno not in (errno.ENOENT, errno.EBUSY, errno.ENOTEMPTY):
                         raise
         return found
+
+    def counts_swap(self, group: str) -> bool:
+        """Whether the kernel can limit the group's swap: not without a memory controller that accounts for it."""
+        file = "memory.swap.max" if self.is_v2 else _WITH_SWAP
+        try:
+            return (self.directory(group, "memory") / file).exists()
+        except FileNotFoundError:
+            return False
 
     def exists(self, group: str) -> bool:
         return any(path.is_dir() for path in self.directories(group))
@@ -217,8 +253,28 @@ def _tree(top: Path) -> Iterator[Path]:
     yield top
 
 
-def _enable_controllers(path: Path) -> None:
-    """Let groups below `path` have what the host offers of the controllers that limits need."""
+def _has_bound(file: Path) -> bool:
+    try:
+        return int(file.read_text()) < NO_BOUND
+    except FileNotFoundError:
+        return False
+
+
+def _limit_both(path: Path, value: str) -> None:
+    """Memory alone may never be allowed more than memory with swap: upwards that one goes first, downwards last."""
+    names = ["memory.limit_in_bytes", _WITH_SWAP]
+    if int((path / _WITH_SWAP).read_text()) < int(value):
+        names.reverse()
+    for name in names:
+        (path / name).write_text(value)
+
+
+def _enable_controllers(path: Path, *, top: bool) -> None:
+    """Let groups below `path` have what the host offers of the controllers that limits need.
+
+    A group that holds processes gives its children nothing, but for the host's true root.  Inside a container the top
+    of what can be seen is no root and holds everything: that moves aside first, as every runtime in a container does it.
+    """
     try:
         offered = (path / "cgroup.controllers").read_text().split()
         enabled = (path / "cgroup.subtree_control").read_text().split()
@@ -226,8 +282,30 @@ def _enable_controllers(path: Path) -> None:
         return
     for controller in V2_CONTROLLERS:
         if controller in offered and controller not in enabled:
-            with contextlib.suppress(OSError):  # one that cannot be enabled must not cost the others
-                (path / "cgroup.subtree_control").write_text(f"+{controller}")
+            try:
+                _enable(path, controller)
+            except OSError as error:
+                if top and error.errno == errno.EBUSY:
+                    _move_aside(path)
+                with contextlib.suppress(OSError):  # one that cannot be enabled must not cost the others
+                    _enable(path, controller)
+
+
+def _enable(path: Path, controller: str) -> None:
+    (path / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _move_aside(top: Path) -> None:
+    """Every process of the group into one below it.  Rounds, for what forks meanwhile."""
+    aside = top / "init"
+    aside.mkdir(exist_ok=True)
+    for _ in range(10):
+        pids = (top / "cgroup.procs").read_text().split()
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(OSError):  # it ended, or is the kernel's
+                (aside / "cgroup.procs").write_text(pid)
 
 
 def _inherit_cpuset(path: Path) -> None:

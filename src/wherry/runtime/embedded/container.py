@@ -19,7 +19,7 @@ from pathlib import Path
 from wherry.runtime.embedded import conmon, exits, mountview, oci_spec, overlay, records, release, rootfiles, users
 from wherry.runtime.embedded.capabilities import available
 from wherry.runtime.embedded.cgroups import Cgroups
-from wherry.runtime.embedded.config import RuntimeConfig
+from wherry.runtime.embedded.config import RuntimeConfig, cgroup_name
 from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxRecord
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
 from wherry.runtime.interface import ContainerConfig, Image, Mount, Resources, RuntimeFault
@@ -125,7 +125,10 @@ class Containers:
             hostname=hostname(sandbox.config),
         )
         self._say_oom_score(config)
-        host = oci_spec.Host(self._capabilities, self._cgroups.is_v2, self._oom_score_adj, device_nodes(config), filelimit.for_children())
+        host = oci_spec.Host(
+            self._capabilities, self._cgroups.is_v2, self._cgroups.counts_swap(cgroup_name(self._config.cluster)),
+            self._oom_score_adj, device_nodes(config), filelimit.for_children(),
+        )
         return oci_spec.build(config, image, identity, place, host)
 
     def _say_oom_score(self, config: ContainerConfig) -> None:

@@ -48,6 +48,8 @@ class Host:
 
     capabilities: frozenset[str] = frozenset()
     cgroup_v2: bool = False
+    counts_swap: bool = False
+    """Whether swap can be limited."""
     oom_score_adj: int = 0
     """This process's own: without CAP_SYS_RESOURCE nothing can be given a lower one."""
     devices: tuple[DeviceNode, ...] = ()
@@ -112,22 +114,32 @@ def process(config: ContainerConfig, image: Image, identity: Identity, host: Hos
 
 
 def resources(wanted: Resources, host: Host, config: ContainerConfig) -> dict[str, Any]:
-    """`linux.resources`: limits and the devices that may be used."""
+    """`linux.resources`: limits and the devices that may be used.  Containers have no swap (the kubelet's NoSwap): one that
+    wants more than its limit is to be killed, not slowed."""
     cpu: dict[str, Any] = {}
+    unified: dict[str, str] = {}
     if wanted.cpu_quota:
         cpu |= {"quota": wanted.cpu_quota, "period": wanted.cpu_period or 100_000}
     found: dict[str, Any] = {"devices": _device_rules(config, host)}
-    if wanted.cpu_shares:
+    if wanted.cpu_shares and host.cgroup_v2:
+        unified["cpu.weight"] = str(weight(wanted.cpu_shares))
+    elif wanted.cpu_shares:
         cpu["shares"] = max(2, wanted.cpu_shares)
-        if host.cgroup_v2:
-            found["unified"] = {"cpu.weight": str(weight(wanted.cpu_shares))}
-            del cpu["shares"]
     if cpu:
         found["cpu"] = cpu
-    if wanted.memory_limit:
-        found["memory"] = {"limit": wanted.memory_limit}
+    memory = {"limit": wanted.memory_limit} if wanted.memory_limit else {}
+    if host.cgroup_v2:
+        unified["memory.oom.group"] = "1"  # one process too many ends the container, as upstream has it by default
+        if host.counts_swap:
+            unified["memory.swap.max"] = "0"
+    elif memory and host.counts_swap:
+        memory["swap"] = wanted.memory_limit  # both together
+    if memory:
+        found["memory"] = memory
     if wanted.pids_limit:
         found["pids"] = {"limit": wanted.pids_limit}
+    if unified:
+        found["unified"] = unified
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_detect(mountinfo: str, controllers: list[str], unified: str | None, v2:
     assert found.is_v2 is v2
 
 
-@pytest.mark.parametrize(("shares", "expected"), [(2, 1), (1024, 39), (262_144, 10_000), (0, 1), (1 << 30, 10_000)])
+@pytest.mark.parametrize(("shares", "expected"), [(2, 1), (102, 17), (512, 59), (1024, 100), (2048, 174), (262_144, 10_000), (0, 1), (1 << 30, 10_000)])
 def test_weight(shares: int, expected: int) -> None:
     assert weight(shares) == expected
 
@@ -51,7 +52,7 @@ def test_weight(shares: int, expected: int) -> None:
             [("cpu", "cpu.max", "20000 100000")],
             id="quota",
         ),
-        pytest.param(Resources(cpu_shares=512), [("cpu", "cpu.shares", "512")], [("cpu", "cpu.weight", "20")], id="shares"),
+        pytest.param(Resources(cpu_shares=512), [("cpu", "cpu.shares", "512")], [("cpu", "cpu.weight", "59")], id="shares"),
         pytest.param(
             Resources(memory_limit=4096, pids_limit=3),
             [("memory", "memory.limit_in_bytes", "4096"), ("pids", "pids.max", "3")],
@@ -150,3 +151,85 @@ def test_the_pod_s_group(parent: str, expected: str) -> None:
 def test_the_pod_s_group_never_leads_out() -> None:
     with pytest.raises(RuntimeFault, match="leads out"):
         cgroup_of("/wherry-x", SandboxConfig("p", "n", "U", cgroup_parent="/wherry-x/../other"))
+
+
+def test_inside_a_container_everything_moves_aside_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel refuses controllers to a group's children while it holds processes."""
+    (tmp_path / "cgroup.controllers").write_text("cpu memory")
+    (tmp_path / "cgroup.subtree_control").write_text("")
+    (tmp_path / "cgroup.procs").write_text("1\n77\n")
+    moved: list[str] = []
+
+    def write(path: Path, text: str) -> int:
+        if path.name == "cgroup.subtree_control" and (tmp_path / "cgroup.procs").read_text():
+            raise OSError(errno.EBUSY, "busy", str(path))
+        if path == tmp_path / "init/cgroup.procs":
+            moved.append(text)
+            left = [pid for pid in (tmp_path / "cgroup.procs").read_text().split() if pid != text]
+            (tmp_path / "cgroup.procs").write_bytes("".join(f"{pid}\n" for pid in left).encode())
+        return path.write_bytes(text.encode())
+
+    monkeypatch.setattr(Path, "write_text", write)
+    Cgroups({}, tmp_path).create("/wherry-x/pod1")
+    assert moved == ["1", "77"]
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory"
+
+
+def test_a_group_below_the_top_that_is_busy_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (tmp_path, tmp_path / "wherry-x"):
+        path.mkdir(exist_ok=True)
+        (path / "cgroup.controllers").write_text("cpu")
+        (path / "cgroup.subtree_control").write_text("")
+    plain = Path.write_text
+
+    def write(path: Path, text: str) -> int:
+        if path == tmp_path / "wherry-x/cgroup.subtree_control":
+            raise OSError(errno.EBUSY, "busy", str(path))
+        return plain(path, text)
+
+    monkeypatch.setattr(Path, "write_text", write)
+    Cgroups({}, tmp_path).create("/wherry-x/pod1")
+    assert not (tmp_path / "wherry-x/init").exists()
+    assert (tmp_path / "wherry-x/pod1").is_dir()
+
+
+def test_the_kernel_kills_a_group_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group, rounds = tmp_path / "g", iter([{77, 78}, set[int]()])
+    group.mkdir()
+    (group / "cgroup.kill").write_text("")
+    tree = Cgroups({}, tmp_path)
+    monkeypatch.setattr(Cgroups, "processes", lambda self, group: next(rounds))
+    monkeypatch.setattr(cgroups, "_is_zombie", lambda pid: False)
+    monkeypatch.setattr(cgroups.os, "kill", lambda *given: pytest.fail("one by one"))
+    assert tree.kill("/g") == 2
+    assert (group / "cgroup.kill").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("v2", "file", "expected"),
+    [(True, "memory.swap.max", True), (True, "memory.max", False), (False, "memory.memsw.limit_in_bytes", True), (False, "memory.swap.max", False)],
+)
+def test_whether_swap_is_counted(tmp_path: Path, v2: bool, file: str, expected: bool) -> None:
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / file).touch()
+    assert Cgroups({} if v2 else {"memory": tmp_path}, tmp_path).counts_swap("/g") is expected
+    assert Cgroups({"cpu": tmp_path}, None).counts_swap("/g") is False
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (4096, ["memory.memsw.limit_in_bytes", "memory.limit_in_bytes"]), (16384, ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]),
+        (9223372036854771712, ["memory.limit_in_bytes"]),
+    ],
+    ids=["more", "less", "a Pod's group, without a limit"],
+)
+def test_v1_memory_is_never_allowed_more_than_memory_with_swap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, expected: list[str]
+) -> None:
+    for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
+        (tmp_path / name).write_text(f"{before}\n")
+    written: list[str] = []
+    monkeypatch.setattr(Path, "write_text", lambda path, text: written.append(path.name) or len(text))
+    Cgroups({"memory": tmp_path}, None).limit("/", Resources(memory_limit=8192))
+    assert written == expected

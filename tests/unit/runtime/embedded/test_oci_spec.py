@@ -80,7 +80,9 @@ def test_oom_score(adj: int, host: Host, expected: int) -> None:
         pytest.param(Resources(), False, {}, id="none"),
         pytest.param(Resources(cpu_quota=50_000), False, {"cpu": {"quota": 50_000, "period": 100_000}}, id="quota"),
         pytest.param(Resources(cpu_shares=1), False, {"cpu": {"shares": 2}}, id="least shares"),
-        pytest.param(Resources(cpu_shares=1024), True, {"unified": {"cpu.weight": "39"}}, id="shares as weight"),
+        pytest.param(
+            Resources(cpu_shares=1024), True, {"unified": {"cpu.weight": "100", "memory.oom.group": "1"}}, id="shares as weight",
+        ),
         pytest.param(
             Resources(memory_limit=1 << 20, pids_limit=9), False, {"memory": {"limit": 1 << 20}, "pids": {"limit": 9}}, id="memory and pids"
         ),
@@ -89,6 +91,22 @@ def test_oom_score(adj: int, host: Host, expected: int) -> None:
 def test_resources(resources: Resources, v2: bool, expected: dict[str, object]) -> None:
     found = oci_spec.resources(resources, replace(HOST, cgroup_v2=v2), ContainerConfig("c", "i"))
     assert found.pop("devices") == [{"allow": False, "access": "rwm"}]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "v2", "expected"),
+    [
+        pytest.param(4096, False, {"memory": {"limit": 4096, "swap": 4096}}, id="v1: no more with swap than without"),
+        pytest.param(0, False, {}, id="v1 without a limit"),
+        pytest.param(4096, True, {"memory": {"limit": 4096}, "unified": {"memory.oom.group": "1", "memory.swap.max": "0"}}, id="v2"),
+        pytest.param(0, True, {"unified": {"memory.oom.group": "1", "memory.swap.max": "0"}}, id="v2 without a limit"),
+    ],
+)
+def test_a_container_has_no_swap(limit: int, v2: bool, expected: dict[str, object]) -> None:
+    host = replace(HOST, cgroup_v2=v2, counts_swap=True)
+    found = oci_spec.resources(Resources(memory_limit=limit), host, ContainerConfig("c", "i"))
+    del found["devices"]
     assert found == expected
 
 
