@@ -12,6 +12,8 @@ What is let pass, and nothing else:
 - *Back-off.*  Upstream stretches every wait by up to a half, at random, so that one side may be a run ahead when the recording
   ends.  The containers and conditions of a Pod with a container that has ended three times are compared as far as both go.
 - *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly.
+- *A round that was under way.*  A warning that is told once, of an object whose deletion has begun, is of a round that had begun
+  before: the other side may have come to its end first.
 - *Siblings.*  Pods of one owner differ in nothing but their order; they are paired as they are most alike.
 - *Events of one object* are in order for each reporter and container; two reporters may overtake one another.
 """
@@ -34,7 +36,6 @@ PASSING = 3.5
 RESOURCES = ("pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices")
 VARYING = (
     ".metadata.uid", ".metadata.resourceVersion", ".metadata.managedFields", ".metadata.selfLink", ".status.podIPs", ".status.hostIPs",
-    # The recording's own containerd had no limits of a Pod's cgroup set for BestEffort Pods, and told the node's instead.
 )
 CYCLE = 3  # restarts from which on a container is in back-off
 
@@ -59,7 +60,10 @@ def compare(upstream: Recording, ours: Recording) -> list[Difference]:
     found: list[Difference] = []
     for resource in RESOURCES:
         theirs, mine = lives(upstream[resource], names), lives(ours[resource], our_names)
-        events, our_events = told(upstream["events"], names, theirs), told(ours["events"], our_names, mine)
+        events, our_events = (
+            told(side["events"], names_, objects, marks(side[resource], names_))
+            for side, names_, objects in ((upstream, names, theirs), (ours, our_names, mine))
+        )
         for group in sorted({*map(names.groups.get, theirs), *map(our_names.groups.get, mine)} - {None}, key=str):
             left = [name for name in theirs if names.groups.get(name) == group]
             right = [name for name in mine if our_names.groups.get(name) == group]
@@ -82,6 +86,7 @@ class Said:
     what: tuple[str, ...]  # type, reason, message
     count: int
     form: tuple[tuple[str, Any], ...]  # the members that tell how it was written
+    late: bool = False  # a warning told once, of an object that was being deleted
 
 
 # Objects -----------------------------------------------------------------------------------------
@@ -202,13 +207,25 @@ KINDS = {
 FORM = ("action", "eventTime", "firstTimestamp", "lastTimestamp", "source", "reportingComponent", "reportingInstance", "series", "related", "count")
 
 
-def told(events: Iterable[Json], names: Names, objects: Lives) -> dict[str, Told]:
+def marks(events: Iterable[Json], names: Names) -> dict[str, float]:
+    """When each object's deletion began."""
+    found: dict[str, float] = {}
+    for event in events:
+        meta = event["object"]["metadata"]
+        if "deletionTimestamp" in meta:
+            found.setdefault(names.labels.get(meta["name"], meta["name"]), event["t"])
+    return found
+
+
+def told(events: Iterable[Json], names: Names, objects: Lives, deleted: dict[str, float]) -> dict[str, Told]:
     """What was said about each of `objects` (all of one resource, so their names suffice)."""
     found: dict[str, Told] = {name: {} for name in objects}
+    first: dict[str, float] = {}
     last: dict[str, Json] = {}
     for event in events:
+        first.setdefault(event["object"]["metadata"]["name"], event["t"])
         last[event["object"]["metadata"]["name"]] = event["object"]
-    for each in last.values():
+    for name, each in last.items():
         involved = each["involvedObject"]
         label = names.labels.get(involved["name"], involved["name"])
         if label not in found:
@@ -216,7 +233,9 @@ def told(events: Iterable[Json], names: Names, objects: Lives) -> dict[str, Told
         by = each.get("reportingComponent") or each.get("source", {}).get("component", "")
         what = (involved["kind"], each["type"], each["reason"], names.text(each["message"], siblings=True))
         form = tuple(sorted((key, _formed(key, each[key])) for key in FORM if each.get(key)))
-        said = Said(what, (each.get("series") or each).get("count") or 1, form)
+        count = (each.get("series") or each).get("count") or 1
+        late = each["type"] == "Warning" and count == 1 and first[name] >= deleted.get(label, 1e9)
+        said = Said(what, count, form, late)
         found[label].setdefault(f"{by} {involved.get('fieldPath', '')}".strip(), []).append(said)
     return found
 
@@ -230,15 +249,18 @@ def _events(resource: str, name: str, left: Told, right: Told) -> list[Differenc
     kind = KINDS[resource]
     for by in sorted({*left, *right}):
         theirs, mine = ([said for said in side.get(by, []) if said.what[0] == kind] for side in (left, right))
+        theirs, mine = _without_late(theirs, mine), _without_late(mine, theirs)
         if [s.what for s in theirs] != [s.what for s in mine]:
             missing = [s.what[1:] for s in theirs if s.what not in [m.what for m in mine]]
             extra = [s.what[1:] for s in mine if s.what not in [t.what for t in theirs]]
             shown = (missing, extra) if missing or extra else ([s.what[2] for s in theirs], [s.what[2] for s in mine])
             found.append(Difference(resource, name, f"events by {by}", str(shown[0]), str(shown[1])))
+        left_over = list(mine)
         for said in theirs:
-            twin = next((m for m in mine if m.what == said.what), None)
+            twin = next((each for each in left_over if each.what == said.what), None)
             if twin is None:
                 continue
+            left_over.remove(twin)
             if said.form != twin.form:
                 found.append(Difference(resource, name, f"form of event {said.what[2]}", str(said.form), str(twin.form)))
             if not _counts(said.count, twin.count):
@@ -246,8 +268,10 @@ def _events(resource: str, name: str, left: Told, right: Told) -> list[Differenc
     return found
 
 
+def _without_late(side: list[Said], other: list[Said]) -> list[Said]:
+    return [said for said in side if not said.late or any(each.what == said.what for each in other)]
+
+
 def _counts(theirs: int, ours: int) -> bool:
-    """Equal when told once or twice; roughly so when it repeats."""
-    if min(theirs, ours) <= 1:
-        return theirs == ours
-    return abs(theirs - ours) <= max(2, 0.5 * max(theirs, ours))
+    """Roughly equal; what did not repeat was told once."""
+    return theirs == ours if max(theirs, ours) == 1 else abs(theirs - ours) <= max(1, 0.6 * max(theirs, ours))

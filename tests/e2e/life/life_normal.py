@@ -28,6 +28,7 @@ class Names:
     def __init__(self, recording: Recording) -> None:
         self.labels: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # the label of a Pod -> what its siblings share
+        self.pods: set[str] = set()
         self._hashes: dict[str, str] = {}
         counted: dict[str, int] = {}
         for resource in LABELLED:
@@ -42,6 +43,8 @@ class Names:
                 counted[group] = counted.get(group, 0) + 1
                 self.labels[name] = f"{group}-<{counted[group]}>"
                 self.groups[self.labels[name]] = group
+                if resource == "pods":
+                    self.pods.add(self.labels[name])
                 if resource == "replicasets":
                     self._hashes[name.rpartition("-")[2]] = f"<hash of {self.labels[name]}>"
         for resource in ("statefulsets", "daemonsets"):  # revisions: by what Pods carry and statuses tell
@@ -64,17 +67,19 @@ class Names:
 
     def text(self, text: str, *, siblings: bool = False) -> str:
         """`text` with nothing in it that varies; with `siblings`, Pods of one owner are called alike."""
-        text = self._known.sub(lambda found: self._replace[found.group()], text)
-        if siblings:
-            text = re.sub(r"(-<\d+>)?-<\d+>(?= |$|,)", lambda found: found.group(1) or "-<n>", text)
+        text = self._known.sub(lambda found: self._called(found.group(), siblings), text)
         for pattern, word in ((UID, "<uid>"), (TIME, "<time>"), (DIGEST, "<digest>"), (TOKEN_VOLUME, "kube-api-access-<n>"), (ADDRESS, "<ip>"), (RUNTIME, "<runtime>://")):
             text = pattern.sub(word, text)
         return text.replace(self.node, "<node>")
 
+    def _called(self, name: str, siblings: bool) -> str:
+        label = self._replace[name]
+        return f"{self.groups[label]}-<n>" if siblings and label in self.pods else label
+
     def value(self, value: Any) -> Any:
         """The same in a whole object."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value, siblings=True)
         if isinstance(value, dict):
             return {self.text(key): self.value(each) for key, each in value.items()}
         if isinstance(value, list):

@@ -1,0 +1,62 @@
+"""Where wherry differs from the recording, each with its reason.  A row that no longer occurs must go: the test sees to it.
+
+`*` stands for anything, in any column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from life_comparer import Difference
+
+PULL = "who pulls: skopeo asks a registry for /v2/ first, containerd for the manifest; the words are each one's own, from `pinging`/`failed to do` on"
+RUNC = "who runs: containerd and its shim put their own words round runc's, and wherry has neither"
+UNREACHED = "the API server of the recording could not find its node's name, so that no log could be read"
+RECORDER = "the machine of the recording: another size, another kernel, another configuration of its kubelet (250 Pods)"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    resource: str
+    name: str
+    aspect: str
+    reason: str
+
+    def covers(self, found: Difference) -> bool:
+        pairs = ((self.resource, found.resource), (self.name, found.name), (self.aspect, found.aspect))
+        return all(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) for pattern, text in pairs)
+
+
+KNOWN = (
+    Known("pods", "*", ".status.resources*", "upstream tells of a Pod's cgroup before it has set it: the root's limit, 2^63 bytes, or nothing"),
+    Known("pods", "web-<3>-<1>", "container c", PULL),
+    Known("pods", "web-<3>-<1>", "events by kubelet spec.containers{c}", PULL),
+    Known("pods", "pull-fails", "container c", PULL),
+    Known("pods", "pull-fails", "events by kubelet spec.containers{c}", PULL),
+    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/pull-fails Failed to pull image*", PULL),
+    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/web-<3>-<n> Failed to pull image*", PULL),
+    Known("pods", "bad-command", "container c", RUNC),
+    Known("pods", "bad-command", "events by kubelet spec.containers{c}", RUNC),
+    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/bad-command Error: *", RUNC),
+    Known("kubectl", "logs *", "*", UNREACHED),
+    Known("kubectl", "describe node n1", "memory: *", RECORDER),
+    Known("kubectl", "describe node n1", "pods: *", RECORDER),
+    Known("kubectl", "describe node n1", "* ID: *", RECORDER),
+    Known("kubectl", "describe node n1", "Kernel Version: *", RECORDER),
+    Known("kubectl", "describe node n1", "Container Runtime Version: *", "the runtime is wherry's own, and has its version"),
+    Known("kubectl", "describe node n1", "Kubelet Version: *", "the recording is of 1.36.2, wherry is 1.37"),
+    Known("kubectl", "describe node n1", "Roles: *", "wherry's node is the control plane as well, and says so"),
+    Known("kubectl", "describe node n1", "node-role.kubernetes.io/control-plane=", "wherry's node is the control plane as well, and says so"),
+    Known("kubectl", "describe node n1", "Normal * kubelet *", "the kubelet of the recording started before its API server could take events"),
+)
+
+
+def unlisted(found: Iterable[Difference]) -> list[Difference]:
+    return [each for each in found if not any(known.covers(each) for known in KNOWN)]
+
+
+def stale(found: Iterable[Difference]) -> list[Known]:
+    found = list(found)
+    return [known for known in KNOWN if not any(known.covers(each) for each in found)]
