@@ -10,7 +10,8 @@ What is let pass, and nothing else:
   its containers once a second, controllers fold what happened meanwhile, and forty containers that start at once on two cores
   spread over seconds what otherwise happens at once.  The first and the last value are never passing.
 - *Back-off.*  Upstream stretches every wait by up to a half, at random, so that one side may be a run ahead when the recording
-  ends.  The containers and conditions of a Pod with a container that has ended three times are compared as far as both go.
+  ends.  The containers and conditions of a Pod with a container that has ended three times, or that cannot have its image, are
+  compared as far as both go.
 - *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly.
 - *A round that was under way.*  A warning that is told once, of an object whose deletion has begun, is of a round that had begun
   before: the other side may have come to its end first.
@@ -35,7 +36,9 @@ Lives = dict[str, dict[str, Sequence]]  # object -> aspect -> sequence
 PASSING = 3.5
 RESOURCES = ("pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices")
 VARYING = (
-    ".metadata.uid", ".metadata.resourceVersion", ".metadata.managedFields", ".metadata.selfLink", ".status.podIPs", ".status.hostIPs",
+    # How often a slice was written is how often its Pods' changes came one by one.
+    ("endpointslices", ".metadata.generation"),
+    *(("", path) for path in (".metadata.uid", ".metadata.resourceVersion", ".metadata.managedFields")),
 )
 CYCLE = 3  # restarts from which on a container is in back-off
 
@@ -59,7 +62,7 @@ def compare(upstream: Recording, ours: Recording) -> list[Difference]:
     names, our_names = Names(upstream), Names(ours)
     found: list[Difference] = []
     for resource in RESOURCES:
-        theirs, mine = lives(upstream[resource], names), lives(ours[resource], our_names)
+        theirs, mine = lives(resource, upstream[resource], names), lives(resource, ours[resource], our_names)
         events, our_events = (
             told(side["events"], names_, objects, marks(side[resource], names_))
             for side, names_, objects in ((upstream, names, theirs), (ours, our_names, mine))
@@ -92,20 +95,20 @@ class Said:
 # Objects -----------------------------------------------------------------------------------------
 
 
-def lives(events: Iterable[Json], names: Names) -> Lives:
+def lives(resource: str, events: Iterable[Json], names: Names) -> Lives:
     """Each object's aspects."""
     states: dict[str, list[tuple[float, dict[str, Any]]]] = {}
     end = 100.0
     for event in events:
         obj = event["object"]
         label = names.labels.get(obj["metadata"]["name"], obj["metadata"]["name"])
-        aspects = _aspects(names.value(obj))
+        aspects = _aspects(resource, names.value(obj))
         aspects["life"] = "gone" if event["type"] == "DELETED" else "deleting" if "deletionTimestamp" in obj["metadata"] else "there"
         states.setdefault(label, []).append((event["t"], aspects))
     return {label: _sequences(history, end) for label, history in states.items()}
 
 
-def _aspects(obj: Json) -> dict[str, Any]:
+def _aspects(resource: str, obj: Json) -> dict[str, Any]:
     found: dict[str, Any] = {}
     status = obj.get("status", {})
     for kind in ("initContainerStatuses", "containerStatuses"):
@@ -118,7 +121,7 @@ def _aspects(obj: Json) -> dict[str, Any]:
         found[f"condition {each.pop('type')}"] = tuple(each.pop(key, None) for key in ("status", "reason", "message", "observedGeneration"))
         found[f"members {sorted(each)}"] = True
     for path, value in flatten(obj):
-        if not path.startswith(VARYING):
+        if not any(of in ("", resource) and path.startswith(start) for of, start in VARYING):
             found[path] = value
     return found
 
@@ -166,9 +169,10 @@ def _siblings(
 
 
 def _in_backoff(aspects: dict[str, Sequence]) -> bool:
-    """Whether a container of the Pod has ended so often that it waits longer and longer."""
+    """Whether a container of the Pod waits longer and longer: it has ended often, or its image cannot be pulled."""
+    seen = {value[0][1] for name, side in aspects.items() if name.startswith("container ") for value, _ in side if value and value[0]}
     restarts = [value[4] or 0 for name, side in aspects.items() if name.startswith("container ") for value, _ in side if value]
-    return max(restarts, default=0) >= CYCLE
+    return max(restarts, default=0) >= CYCLE or "ImagePullBackOff" in seen
 
 
 def alike(left: Sequence, right: Sequence, *, open_end: bool = False) -> bool:
@@ -196,6 +200,17 @@ def _passes(side: Sequence, index: int) -> bool:
 
 def _show(side: Sequence) -> str:
     return " → ".join(f"{value!r} ({stood:.1f}s)" for value, stood in side)
+
+
+def late_messages(recording: Recording) -> set[str]:
+    """What was said in a round that was under way when its object's deletion began."""
+    names = Names(recording)
+    found: set[str] = set()
+    for resource in RESOURCES:
+        objects = lives(resource, recording[resource], names)
+        for of_object in told(recording["events"], names, objects, marks(recording[resource], names)).values():
+            found |= {said.what[3] for by in of_object.values() for said in by if said.late}
+    return found
 
 
 # Events ------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 """Where wherry differs from the recording, each with its reason.  A row that no longer occurs must go: the test sees to it.
+(Who runs and pulls has words of its own; those are in `life_normal.WORDS`, with their reasons, and are held to the same.)
 
 `*` stands for anything, in any column.
 """
@@ -9,10 +10,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from life_comparer import Difference
+from life_comparer import Difference, Recording
+from life_normal import WORDS
 
-PULL = "who pulls: skopeo asks a registry for /v2/ first, containerd for the manifest; the words are each one's own, from `pinging`/`failed to do` on"
-RUNC = "who runs: containerd and its shim put their own words round runc's, and wherry has neither"
 UNREACHED = "the API server of the recording could not find its node's name, so that no log could be read"
 RECORDER = "the machine of the recording: another size, another kernel, another configuration of its kubelet (250 Pods)"
 
@@ -31,19 +31,12 @@ class Known:
 
 KNOWN = (
     Known("pods", "*", ".status.resources*", "upstream tells of a Pod's cgroup before it has set it: the root's limit, 2^63 bytes, or nothing"),
-    Known("pods", "web-<3>-<1>", "container c", PULL),
-    Known("pods", "web-<3>-<1>", "events by kubelet spec.containers{c}", PULL),
-    Known("pods", "pull-fails", "container c", PULL),
-    Known("pods", "pull-fails", "events by kubelet spec.containers{c}", PULL),
-    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/pull-fails Failed to pull image*", PULL),
-    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/web-<3>-<n> Failed to pull image*", PULL),
-    Known("pods", "bad-command", "container c", RUNC),
-    Known("pods", "bad-command", "events by kubelet spec.containers{c}", RUNC),
-    Known("kubectl", "get events --sort-by=.lastTimestamp", "Warning Failed pod/bad-command Error: *", RUNC),
     Known("kubectl", "logs *", "*", UNREACHED),
     Known("kubectl", "describe node n1", "memory: *", RECORDER),
     Known("kubectl", "describe node n1", "pods: *", RECORDER),
-    Known("kubectl", "describe node n1", "* ID: *", RECORDER),
+    Known("kubectl", "describe node n1", "Machine ID: *", RECORDER),
+    Known("kubectl", "describe node n1", "System UUID:*", RECORDER),
+    Known("kubectl", "describe node n1", "Boot ID: *", RECORDER),
     Known("kubectl", "describe node n1", "Kernel Version: *", RECORDER),
     Known("kubectl", "describe node n1", "Container Runtime Version: *", "the runtime is wherry's own, and has its version"),
     Known("kubectl", "describe node n1", "Kubelet Version: *", "the recording is of 1.36.2, wherry is 1.37"),
@@ -57,6 +50,9 @@ def unlisted(found: Iterable[Difference]) -> list[Difference]:
     return [each for each in found if not any(known.covers(each) for known in KNOWN)]
 
 
-def stale(found: Iterable[Difference]) -> list[Known]:
+def stale(found: Iterable[Difference], upstream: Recording, ours: Recording) -> list[str]:
+    """What is listed and does not occur: rows of `KNOWN`, and words of `life_normal`."""
     found = list(found)
-    return [known for known in KNOWN if not any(known.covers(each) for each in found)]
+    rows = [str(known) for known in KNOWN if not any(known.covers(each) for each in found)]
+    said = "\n".join(event["object"]["message"] for side in (upstream, ours) for event in side["events"])
+    return rows + [name for name, (pattern, _, _) in WORDS.items() if not pattern.search(said)]

@@ -19,6 +19,19 @@ DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}\b")
 RUNTIME = re.compile(r"\b(containerd|wherry)://")
 OPENSHIFT = "openshift-service-ca.crt"
+# Who runs containers and pulls images has its own words, and no one else's would be true: (pattern, what stands for it, why).
+WORDS = {
+    "containerd's tasks": (
+        re.compile(r"failed to create containerd task: failed to create shim task: (OCI runtime create failed: .*?): unknown"), r"\1",
+        "containerd and its shim put words of their own round runc's; wherry has neither",
+    ),
+    "containerd's pulls": (
+        re.compile(r'failed to do request: Head "[^"]*"'), "<asked the registry>", "containerd asks a registry for the manifest at once",
+    ),
+    "skopeo's pulls": (
+        re.compile(r'pinging container registry \S+: Get "[^"]*"'), "<asked the registry>", "skopeo, which pulls for wherry, asks for /v2/ first",
+    ),
+}
 LABELLED = ("replicasets", "jobs", "pods", "endpointslices")  # owners before what they own
 
 
@@ -68,6 +81,8 @@ class Names:
     def text(self, text: str, *, siblings: bool = False) -> str:
         """`text` with nothing in it that varies; with `siblings`, Pods of one owner are called alike."""
         text = self._known.sub(lambda found: self._called(found.group(), siblings), text)
+        for pattern, word, _ in WORDS.values():
+            text = pattern.sub(word, text)
         for pattern, word in ((UID, "<uid>"), (TIME, "<time>"), (DIGEST, "<digest>"), (TOKEN_VOLUME, "kube-api-access-<n>"), (ADDRESS, "<ip>"), (RUNTIME, "<runtime>://")):
             text = pattern.sub(word, text)
         return text.replace(self.node, "<node>")

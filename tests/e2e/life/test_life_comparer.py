@@ -11,7 +11,6 @@ import pytest
 from life_comparer import alike, compare
 from life_differences import stale
 from life_kubectl import compare_printed
-from life_normal import Names
 from life_player import Recording, read
 
 
@@ -22,9 +21,8 @@ def recorded(shared: Path) -> Recording:
 
 def test_the_recording_is_like_itself(recorded: Recording) -> None:
     assert compare(recorded, recorded) == []
-    names = Names(recorded)
-    assert compare_printed(recorded["kubectl"], recorded["kubectl"], names, names) == []
-    assert stale([]), "what is listed is missed"
+    assert compare_printed(recorded, recorded) == []
+    assert stale([], recorded, recorded), "what is listed is missed"
 
 
 def last(recording: Recording, resource: str, name: str) -> dict[str, Any]:
@@ -76,10 +74,11 @@ def test_a_change_is_found(recorded: Recording, change: Callable[[Recording], No
 
 
 def test_what_kubectl_prints_is_compared(recorded: Recording) -> None:
-    names, changed = Names(recorded), copy.deepcopy(recorded["kubectl"])
-    changed["get pods"]["stdout"] = changed["get pods"]["stdout"].replace("OOMKilled", "Error    ")
-    changed["exec completes -- ls"]["rc"] = 0
-    found = compare_printed(recorded["kubectl"], changed, names, names)
+    changed = copy.deepcopy(recorded)
+    printed = changed["kubectl"]
+    printed["get pods"]["stdout"] = printed["get pods"]["stdout"].replace("OOMKilled", "Error    ")
+    printed["exec completes -- ls"]["rc"] = 0
+    found = compare_printed(recorded, changed)
     assert [each.name for each in found] == ["get pods", "get pods", "exec completes -- ls"]
 
 
