@@ -30,7 +30,6 @@ class Known:
 
 
 KNOWN = (
-    Known("pods", "*", ".status.resources*", "upstream tells of a Pod's cgroup before it has set it: the root's limit, 2^63 bytes, or nothing"),
     Known("kubectl", "logs *", "*", UNREACHED),
     Known("kubectl", "describe node n1", "memory: *", RECORDER),
     Known("kubectl", "describe node n1", "pods: *", RECORDER),

@@ -18,6 +18,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[A-Z][a-z]{2}, \d\d [A-Z][a-
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}\b")
 RUNTIME = re.compile(r"\b(containerd|wherry)://")
+UNLIMITED = {"memory": "9007199254740988Ki"}  # how a cgroup (v1) says that it has no limit; the recording's kubelet told it on
 OPENSHIFT = "openshift-service-ca.crt"
 # Who runs containers and pulls images has its own words, and no one else's would be true: (pattern, what stands for it, why).
 WORDS = {
@@ -96,7 +97,7 @@ class Names:
         if isinstance(value, str):
             return self.text(value, siblings=True)
         if isinstance(value, dict):
-            return {self.text(key): self.value(each) for key, each in value.items()}
+            return {self.text(key): self.value(each) for key, each in value.items() if each != UNLIMITED}
         if isinstance(value, list):
             return [self.value(each) for each in value if not _openshift(each)]
         return value

@@ -104,9 +104,7 @@ def _add_pod_resources(pod: core_v1.Pod, status: Json) -> None:
     requests, limits = pod_totals(pod)
     if requests:
         status["allocatedResources"] = requests
-    resources = {name: amounts for name, amounts in (("limits", limits), ("requests", requests)) if amounts}
-    if resources:
-        status["resources"] = resources
+    status["resources"] = {name: amounts for name, amounts in (("limits", limits), ("requests", requests)) if amounts}
 
 
 # Containers ------------------------------------------------------------------------------------
