@@ -43,6 +43,7 @@ class Names:
         self.labels: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # the label of a Pod -> what its siblings share
         self.pods: set[str] = set()
+        self._texts: dict[tuple[str, bool], str] = {}
         self._hashes: dict[str, str] = {}
         counted: dict[str, int] = {}
         for resource in LABELLED:
@@ -81,6 +82,12 @@ class Names:
 
     def text(self, text: str, *, siblings: bool = False) -> str:
         """`text` with nothing in it that varies; with `siblings`, Pods of one owner are called alike."""
+        known = self._texts.get((text, siblings))
+        if known is None:
+            known = self._texts[text, siblings] = self._plain(text, siblings)
+        return known
+
+    def _plain(self, text: str, siblings: bool) -> str:
         text = self._known.sub(lambda found: self._called(found.group(), siblings), text)
         for pattern, word, _ in WORDS.values():
             text = pattern.sub(word, text)

@@ -1,8 +1,8 @@
 """Plays the recorded scenario on a cluster of ours, and records it in the form that the recording of upstream has.
 
 The times are the recording's own: back-off, deadlines and time to live follow the clock, so nothing can be shortened.
-The minute is chosen, since a CronJob looks at the clock on the wall: it runs once, after the rollouts and before the end,
-when the scenario starts in the first part of a minute.
+Only the CronJob looks at the clock on the wall.  Upstream's ran once; where ours would run twice it is made after the next full
+minute, which nothing else depends on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ RESOURCES = {
 }
 BEGIN = 1.0  # when the manifests are made
 END = 100.0  # when kubectl is asked
-FIRST_SECONDS = 14  # into a minute; upstream began at 15. Up to here the CronJob runs once, and not again before kubectl has been asked
+RUNS_ONCE = range(15)  # begun in these seconds of a minute, the CronJob's second minute comes when kubectl has been asked
+MADE_LATER = range(30, 60)  # and in these its first comes early: it is made after that, and has time to run before the end
 
 Recording = dict[str, Any]
 
@@ -62,21 +63,28 @@ class Recorder:
 def play(cluster: Cluster, scenario: dict[str, Any], asked: list[str]) -> Recording:
     """Every event of each resource by its name, and under `kubectl` what kubectl printed at the end."""
     cluster.kubectl("create", "namespace", NAMESPACE)
-    _wait_for_minute()
+    second = _wait_for_minute()
     origin = time.monotonic()
     recorders = {resource: Recorder(cluster, resource, origin) for resource in RESOURCES}
     try:
-        _sleep_until(origin + BEGIN)
-        manifests = {"apiVersion": "v1", "kind": "List", "items": scenario["manifests"]}
-        cluster.kubectl("-n", NAMESPACE, "create", "-f", "-", stdin=json.dumps(manifests))
-        for action in scenario["actions"]:
-            _sleep_until(origin + action["t"])
-            cluster.kubectl("-n", NAMESPACE, *action["kubectl"])
+        for at, arguments, stdin in _steps(scenario, second):
+            _sleep_until(origin + at)
+            cluster.kubectl("-n", NAMESPACE, *arguments, stdin=stdin)
         _sleep_until(origin + END)
         printed = {command: _ask(cluster, command) for command in asked}
     finally:
         recorded: Recording = {resource: recorder.stop() for resource, recorder in recorders.items()}
     return {**recorded, "kubectl": printed}
+
+
+def _steps(scenario: dict[str, Any], second: float) -> list[tuple[float, list[str], str]]:
+    """(when, what kubectl is asked to do, with which manifests), when the scenario begins in this second of a minute."""
+    cron_jobs = [each for each in scenario["manifests"] if each["kind"] == "CronJob"]
+    rest = [each for each in scenario["manifests"] if each["kind"] != "CronJob"]
+    later = int(second) in MADE_LATER
+    made = [(BEGIN, rest if later else scenario["manifests"]), *([(60 - second + BEGIN, cron_jobs)] if later else [])]
+    steps = [(at, ["create", "-f", "-"], json.dumps({"apiVersion": "v1", "kind": "List", "items": items})) for at, items in made]
+    return sorted([*steps, *((each["t"], each["kubectl"], "") for each in scenario["actions"])], key=lambda step: step[0])
 
 
 def _ask(cluster: Cluster, command: str) -> dict[str, Any]:
@@ -94,9 +102,11 @@ def _node(cluster: Cluster) -> str:
     return str(cluster.get("nodes")["items"][0]["metadata"]["name"])
 
 
-def _wait_for_minute() -> None:
-    while time.time() % 60 > FIRST_SECONDS:
+def _wait_for_minute() -> float:
+    """Until the scenario may begin; the seconds since the full minute."""
+    while int(second := time.time() % 60) not in (*RUNS_ONCE, *MADE_LATER):
         time.sleep(0.2)
+    return second
 
 
 def _sleep_until(moment: float) -> None:
