@@ -45,8 +45,8 @@ def _generate_selector(obj: Dict) -> None:
     """Labels that make the Job's Pods its own, and the selector of them."""
     spec, meta = obj["spec"], obj["metadata"]
     template = spec["template"]["metadata"]
-    # A Job without labels of its own shares its template's, the generated ones too (upstream: one Go map).
-    shared = bool(template.get("labels")) and meta.get("labels") == template.get("labels")
+    # A Job without labels of its own has its template's, the generated ones too: upstream defaults them when it reads the store.
+    shared = not meta.get("labels") or meta["labels"] == template.get("labels")
     uid, name = meta.get("uid", ""), meta.get("name", "")
     labels = dict(template.get("labels") or {})
     for key, value in ((OLD_CONTROLLER_UID, uid), (OLD_JOB_NAME, name), (CONTROLLER_UID, uid), (JOB_NAME, name)):

@@ -115,10 +115,7 @@ class Binding:
             if annotations := body.get("metadata", {}).get("annotations"):
                 meta["annotations"] = {**meta.get("annotations", {}), **annotations}
             status = pod.setdefault("status", {})
-            scheduled = {
-                "type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now,
-                "observedGeneration": meta.get("generation", 1),
-            }
+            scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
             status["conditions"] = [*(c for c in status.get("conditions", ()) if c["type"] != "PodScheduled"), scheduled]
             return pod
 
