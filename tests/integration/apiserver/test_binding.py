@@ -29,6 +29,9 @@ async def test_a_bound_pod_is_nominated_no_more(api: API) -> None:
     bound = await bind(api, "p", "n1")
     assert bound["spec"]["nodeName"] == "n1"
     assert "nominatedNodeName" not in bound["status"]
+    (scheduled,) = bound["status"]["conditions"]
+    assert (scheduled["type"], scheduled["status"], scheduled["lastProbeTime"]) == ("PodScheduled", "True", None)
+    assert "observedGeneration" not in scheduled, "the kubelet tells it"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,13 @@ async def failure(api: API, method: str, path: str, body: Any, **headers: str) -
     return response.status, json.loads(response.body)["message"]
 
 
+async def test_a_job_without_labels_has_its_templates(api: API) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    job = await api.call("POST", "/apis/batch/v1/namespaces/n/jobs", {"metadata": {"name": "j"}, "spec": {"template": template}})
+    assert job["metadata"]["labels"]["job-name"] == "j"
+    assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"]
+
+
 # --- identity and revisions --------------------------------------------------------------------------
 
 

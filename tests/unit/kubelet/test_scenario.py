@@ -173,6 +173,11 @@ def test_events_are_upstreams(lived: Lived) -> None:
     assert wrong.keys() == {name for name, aspect in DIFFERENCES if aspect == "events"}, wrong
 
 
+def test_a_deadline_is_told_of_at_each_step_of_the_end(lived: Lived) -> None:
+    counts = [[e.get("count") for e in told if e["reason"] == "DeadlineExceeded"] for told in (lived.recorded_events, lived.our_events)]
+    assert counts[0][-1:] == counts[1][-1:]
+
+
 STEADY = ("runs", "completes", "oom", "readiness", "inits", "sidecar", "nonroot", "pull-fails")
 
 
