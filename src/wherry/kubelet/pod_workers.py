@@ -99,12 +99,14 @@ class PodWorkers:
             if is_terminal(pod.status.phase):
                 # It ended before this kubelet began: what is left of it is taken away, nothing is started.
                 self._terminate(worker)
+        marked = worker.pod is not None and worker.pod.metadata.deletion_timestamp
         worker.pod = pod
         if pod.metadata.deletion_timestamp:
-            # A second deletion may shorten what is left; it never lengthens it.
-            if worker.phase == Phase.TERMINATING and pod.metadata.deletion_grace_period_seconds is not None:
-                worker.grace.shorten(float(pod.metadata.deletion_grace_period_seconds))
-            if worker.phase == Phase.FINISHED:  # it had ended before; now its object may go, too
+            left = pod.metadata.deletion_grace_period_seconds
+            # A second deletion may shorten what is left; it never lengthens it.  Whoever deletes by force marks it with none.
+            if left is not None and (worker.phase == Phase.TERMINATING or (worker.phase == Phase.SYNC and left == 0)):
+                worker.grace.shorten(float(left) or _FORCED_GRACE)
+            if worker.phase == Phase.FINISHED and not marked:  # it had ended before; now its object may go, too
                 worker.phase = Phase.TERMINATED
             self._terminate(worker)
         worker.wake.set()

@@ -8,10 +8,11 @@ What is let pass, and nothing else:
 
 - *A passing state.*  A value that stood shorter than `PASSING` seconds may be missing on the other side: upstream's kubelet looks at
   its containers once a second, controllers fold what happened meanwhile, and forty containers that start at once on two cores
-  spread over seconds what otherwise happens at once.  The first and the last value are never passing.
+  spread over seconds what otherwise happens at once.  The last value never passes.
 - *Back-off.*  Upstream stretches every wait by up to a half, at random, so that one side may be a run ahead when the recording
-  ends.  The containers and conditions of a Pod with a container that has ended three times, or that cannot have its image, are
-  compared as far as both go.
+  ends; and its status says CrashLoopBackOff at its next look, which may be when the wait is over, where wherry's says it after a
+  second (as the documentation has it: while the delay is in effect).  The containers and conditions of a Pod with a container that
+  has ended three times, or that cannot have its image, are compared as far as both go.
 - *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly.
 - *A round that was under way.*  A warning that is told once, of an object whose deletion has begun, is of a round that had begun
   before: the other side may have come to its end first.

@@ -1,5 +1,6 @@
 """What must differ between two recordings, taken out of both: uids, addresses, times, generated names, the node, OpenShift's extras.
 
+The hash of a Pod template is one of them: upstream's is of a dump of Go's structs, wherry's of JSON.
 Generated names get labels by the order in which they came: `web-5b5b69457c` is `web-<1>`, the first Pod of it `web-<1>-<1>`.
 """
 
@@ -18,7 +19,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|[A-Z][a-z]{2}, \d\d [A-Z][a-
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}\b")
 RUNTIME = re.compile(r"\b(containerd|wherry)://")
-UNLIMITED = {"memory": "9007199254740988Ki"}  # how a cgroup (v1) says that it has no limit; the recording's kubelet told it on
+UNLIMITED = {"memory": "9007199254740988Ki"}  # a cgroup (v1) without a limit; the recording's kubelet told it on
 OPENSHIFT = "openshift-service-ca.crt"
 # Who runs containers and pulls images has its own words, and no one else's would be true: (pattern, what stands for it, why).
 WORDS = {

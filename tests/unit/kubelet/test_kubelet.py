@@ -14,6 +14,7 @@ from kubelet_harness import Node, cluster
 
 from wherry.api.types import core_v1
 from wherry.kubelet.kubelet import Kubelet
+from wherry.kubelet.pod_sync import PodSync
 from wherry.runtime.fake import FakeRuntime, Script
 from wherry.runtime.interface import ContainerConfig, ContainerState, SandboxConfig
 
@@ -102,6 +103,23 @@ async def test_forced_deletion_stops_the_container_soon(node: Node) -> None:
     assert kubelet(node).cache.uids()
     await node.run(1)
     assert not kubelet(node).cache.uids()
+
+
+async def test_what_has_ended_is_not_ended_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server marks a Pod once more before it goes: that is no news for a kubelet that asked for it."""
+    ended, end = [], PodSync.sync_terminated_pod
+
+    async def count(self: PodSync, pod: core_v1.Pod | None, uid: str) -> None:
+        ended.append(uid)
+        await end(self, pod, uid)
+
+    monkeypatch.setattr(PodSync, "sync_terminated_pod", count)
+    await node.create_pod("p")
+    await running(node)
+    await node.delete("p")
+    await node.run(5)
+    assert node.pod("p") is None
+    assert len(ended) == 1
 
 
 async def test_a_namesake_waits_until_the_old_one_is_gone(node: Node) -> None:
