@@ -36,11 +36,7 @@ Lives = dict[str, dict[str, Sequence]]  # object -> aspect -> sequence
 
 PASSING = 3.5
 RESOURCES = ("pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices")
-VARYING = (
-    # How often a slice was written is how often its Pods' changes came one by one.
-    ("endpointslices", ".metadata.generation"),
-    *(("", path) for path in (".metadata.uid", ".metadata.resourceVersion", ".metadata.managedFields")),
-)
+VARYING = (".metadata.uid", ".metadata.managedFields")
 CYCLE = 3  # restarts from which on a container is in back-off
 
 
@@ -122,9 +118,15 @@ def _aspects(resource: str, obj: Json) -> dict[str, Any]:
         found[f"condition {each.pop('type')}"] = tuple(each.pop(key, None) for key in ("status", "reason", "message", "observedGeneration"))
         found[f"members {sorted(each)}"] = True
     for path, value in flatten(obj):
-        if not any(of in ("", resource) and path.startswith(start) for of, start in VARYING):
+        if not _varies(resource, path):
             found[path] = value
     return found
+
+
+def _varies(resource: str, path: str) -> bool:
+    """Revisions, and how often a slice was written: as often as its Pods' changes came one by one."""
+    counted = resource == "endpointslices" and path == ".metadata.generation"
+    return counted or path.startswith(VARYING) or path.endswith(".resourceVersion")
 
 
 def _state(state: Json) -> tuple[Any, ...]:
