@@ -54,11 +54,11 @@ class Difference:
         return f"{self.resource} {self.name} {self.aspect}\n    upstream: {self.upstream}\n    ours:     {self.ours}"
 
 
-def compare(upstream: Recording, ours: Recording) -> list[Difference]:
+def compare(upstream: Recording, ours: Recording, resources: Iterable[str] = RESOURCES) -> list[Difference]:
     """All differences of objects and events (kubectl's output: `life_kubectl`)."""
     names, our_names = Names(upstream), Names(ours)
     found: list[Difference] = []
-    for resource in RESOURCES:
+    for resource in resources:
         theirs, mine = lives(resource, upstream[resource], names), lives(resource, ours[resource], our_names)
         events, our_events = (
             told(side["events"], names_, objects, marks(side[resource], names_))

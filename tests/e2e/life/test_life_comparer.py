@@ -64,13 +64,14 @@ def another_exit_code(recording: Recording) -> None:
                 ended["exitCode"] += 1
 
 
-@pytest.mark.parametrize("change", [
-    without_event, another_reason, another_message, turned_round, one_pod_less, another_revision, another_exit_code,
+@pytest.mark.parametrize(("change", "resource"), [
+    (without_event, "pods"), (another_reason, "pods"), (another_message, "deployments"), (turned_round, "jobs"), (one_pod_less, "pods"),
+    (another_revision, "deployments"), (another_exit_code, "pods"),
 ])
-def test_a_change_is_found(recorded: Recording, change: Callable[[Recording], None]) -> None:
+def test_a_change_is_found(recorded: Recording, change: Callable[[Recording], None], resource: str) -> None:
     changed = copy.deepcopy(recorded)
     change(changed)
-    assert compare(recorded, changed)
+    assert compare(recorded, changed, (resource,))
 
 
 def test_what_kubectl_prints_is_compared(recorded: Recording) -> None:
