@@ -13,7 +13,8 @@ What is let pass, and nothing else:
   ends; and its status says CrashLoopBackOff at its next look, which may be when the wait is over, where wherry's says it after a
   second (as the documentation has it: while the delay is in effect).  The containers and conditions of a Pod with a container that
   has ended three times, or that cannot have its image, are compared as far as both go.
-- *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly.
+- *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly,
+  and not at all for warnings of an object that has had as many as are let through.
 - *A round that was under way.*  A warning that is told once, of an object whose deletion has begun, is of a round that had begun
   before: the other side may have come to its end first.
 - *Siblings.*  Pods of one owner differ in nothing but their order; they are paired as they are most alike.
@@ -37,6 +38,7 @@ Lives = dict[str, dict[str, Sequence]]  # object -> aspect -> sequence
 PASSING = 3.5
 RESOURCES = ("pods", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs", "endpointslices")
 VARYING = (".metadata.uid", ".metadata.managedFields")
+WARNINGS = 25  # of one object: the rest is dropped
 CYCLE = 3  # restarts from which on a container is in back-off
 
 
@@ -265,6 +267,7 @@ def _formed(key: str, value: Any) -> str:
 def _events(resource: str, name: str, left: Told, right: Told) -> list[Difference]:
     found = []
     kind = KINDS[resource]
+    flooded = all(sum(s.count for by in side.values() for s in by if s.what[1] == "Warning") >= WARNINGS for side in (left, right))
     for by in sorted({*left, *right}):
         theirs, mine = ([said for said in side.get(by, []) if said.what[0] == kind] for side in (left, right))
         theirs, mine = _without_late(theirs, mine), _without_late(mine, theirs)
@@ -281,7 +284,7 @@ def _events(resource: str, name: str, left: Told, right: Told) -> list[Differenc
             left_over.remove(twin)
             if said.form != twin.form:
                 found.append(Difference(resource, name, f"form of event {said.what[2]}", str(said.form), str(twin.form)))
-            if not _counts(said.count, twin.count):
+            if not (flooded and said.what[1] == "Warning") and not _counts(said.count, twin.count):
                 found.append(Difference(resource, name, f"count of event {said.what[2]}", str(said.count), str(twin.count)))
     return found
 

@@ -178,6 +178,15 @@ def test_a_deadline_is_told_of_at_each_step_of_the_end(lived: Lived) -> None:
     assert counts[0][-1:] == counts[1][-1:]
 
 
+@pytest.mark.parametrize("name", ["crashloop", "always-completes", "liveness", "init-fails", "bad-command", "pull-fails"])
+def test_a_wait_is_told_of_about_as_often(lived: Lived, name: str) -> None:
+    """Upstream's waits are longer, by chance, and in its first seconds it looks once more than it must."""
+    def count(told: list[dict[str, Any]]) -> int:
+        return int([e["count"] for e in told if e["reason"] == "BackOff" and e["involvedObject"]["name"] == name][-1])
+
+    assert abs(count(lived.recorded_events) - count(lived.our_events)) <= 2
+
+
 STEADY = ("runs", "completes", "oom", "readiness", "inits", "sidecar", "nonroot", "pull-fails")
 
 

@@ -34,6 +34,9 @@ from wherry.util.clock import Clock
 log = logging.getLogger(__name__)
 
 
+TELLING_SECONDS = 3.0  # so soon after a look that began a back-off, another one only tells of it
+
+
 class StartError(Exception):
     """A container could not be started.  `reason` is what it then waits for."""
 
@@ -77,6 +80,7 @@ class KubeRuntime:
     startup: Results
     on_sandbox: Callable[[core_v1.Pod], None]
     reasons: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # uid -> container -> (reason, message)
+    waits: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)  # uid -> container -> (its runs, when BackOff was told)
 
     # The plan, carried out ---------------------------------------------------------------------
 
@@ -177,12 +181,21 @@ class KubeRuntime:
         if left <= 0:
             self.backoff.next(key, ended.finished_at)
             return
-        message = f"Back-off restarting failed container {container.name} in pod {full_name(pod)}"
-        self.events.container(pod, container, "Warning", "BackOff", message)
+        self._tell_backoff(pod, container, " ".join(f"{c.id}:{c.state}" for c in state.find_all(container.name)))
         result.retry_in = left if result.retry_in is None else min(left, result.retry_in)
         delay = f"{self.backoff.get(key):g}s" if self.backoff.get(key) < 60 else _minutes(self.backoff.get(key))
         told = f"back-off {delay} restarting failed container={container.name} pod={full_name(pod)}"
         raise StartError("CrashLoopBackOff", told)
+
+    def _tell_backoff(self, pod: core_v1.Pod, container: Container, runs: str) -> None:
+        """Once a look; but not by the one that follows only to bring the reason into the Pod's status."""
+        waits, now = self.waits.setdefault(pod.metadata.uid, {}), self.clock.monotonic()
+        told, at = waits.get(container.name, ("", 0.0))
+        if told == runs and now - at < TELLING_SECONDS:
+            return
+        waits[container.name] = (runs, now)
+        message = f"Back-off restarting failed container {container.name} in pod {full_name(pod)}"
+        self.events.container(pod, container, "Warning", "BackOff", message)
 
     # Sandboxes ---------------------------------------------------------------------------------
 
@@ -331,6 +344,7 @@ class KubeRuntime:
     def forget(self, uid: str) -> None:
         """The Pod's object is gone."""
         self.reasons.pop(uid, None)
+        self.waits.pop(uid, None)
         self.backoff.forget(f"{uid}_")
         self.images.forget(uid)
 
