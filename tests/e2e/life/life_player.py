@@ -24,8 +24,8 @@ RESOURCES = {
 }
 BEGIN = 1.0  # when the manifests are made
 END = 100.0  # when kubectl is asked
-RUNS_ONCE = range(15)  # begun in these seconds of a minute, the CronJob's second minute comes when kubectl has been asked
-MADE_LATER = range(30, 60)  # and in these its first comes early: it is made after that, and has time to run before the end
+RUNS_ONCE = range(8)  # begun in these seconds of a minute, the CronJob's second minute comes well after kubectl has been asked
+MADE_LATER = range(26, 60)  # and in these its first comes early: it is made after that, and has time to run before the end
 
 Recording = dict[str, Any]
 
