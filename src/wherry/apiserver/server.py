@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from wherry.api import protobuf
 from wherry.api.registry import Registry
@@ -216,7 +215,7 @@ class APIServer:
         assert request.user is not None
         resource = codec.resource
         if resource.plural == "namespaces" and not resource.group:
-            info = replace(info, namespace="")  # authorization sees a Namespace as being in itself; storage does not
+            info = info._replace(namespace="")  # authorization sees a Namespace as being in itself; storage does not
         call = Call(request, info, request.user, codec, self.clock.time())
         if codec.version.deprecation:
             call.warn(codec.version.deprecation)

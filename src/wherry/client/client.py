@@ -72,7 +72,9 @@ class Client:
         content_type: str = "application/json", accept: str = "application/json", headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Any request.  A failure's Status is raised."""
-        sent = {**self._headers, "accept": accept, **(headers or {})}
+        sent = {**self._headers, "accept": accept}
+        if headers:
+            sent.update(headers)
         if body:
             sent["content-type"] = content_type
         response = await self.transport.send(Request(method, path, list(query), sent, body, self.user))
@@ -137,14 +139,18 @@ class Client:
     async def create(self, obj: T, *, namespace: str | None = None, subresource: str = "", name: str = "") -> T:
         """Create `obj`, or post it to the `subresource` of the object `name` (Binding, Eviction, TokenRequest)."""
         kind = type(obj)
-        metadata = obj.metadata  # type: ignore[attr-defined]
+        response = await self.post(obj, namespace=namespace, subresource=subresource, name=name)
+        if kind in _PARENTS and response.body and msgspec.json.decode(response.body, type=_Kind).kind == "Status":
+            return obj  # bindings and evictions are answered with a plain success
+        return _decode(kind, response)
+
+    async def post(self, obj: Any, *, namespace: str | None = None, subresource: str = "", name: str = "") -> Response:
+        """`create` for who does not want to know what became of it."""
+        kind, metadata = type(obj), obj.metadata
         space = metadata.namespace if namespace is None else namespace
         info = info_of(_PARENTS[kind] if subresource and kind in _PARENTS else kind)
         path = info.path(space, (name or metadata.name) if subresource else "", subresource)
-        response = await self.raw("POST", path, body=encode(obj))
-        if response.body and msgspec.json.decode(response.body, type=_Kind).kind == "Status" != kind.__name__:
-            return obj  # bindings and evictions are answered with a plain success
-        return _decode(kind, response)
+        return await self.raw("POST", path, body=encode(obj))
 
     async def create_raw(self, info: ResourceInfo, obj: dict[str, Any], namespace: str = "") -> dict[str, Any]:
         """Create an object of any resource from a dict."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -40,9 +40,9 @@ class Handler(Generic[T]):
     `on_delete` gets the last object known; the one that was deleted may have been newer.
     """
 
-    on_add: Callable[[T], None] = lambda obj: None
-    on_update: Callable[[T, T], None] = lambda old, new: None
-    on_delete: Callable[[T], None] = lambda obj: None
+    on_add: Callable[[T], None] | None = None
+    on_update: Callable[[T, T], None] | None = None
+    on_delete: Callable[[T], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,9 @@ class Informer(Generic[T]):
         self.resource_version = ""  # of the newest event or list that the store holds
         self._client, self._clock, self._rng = client, clock, rng or random.Random()
         self._handlers: list[Handler[T]] = []
+        self._on_add: list[Callable[[T], None]] = []
+        self._on_update: list[Callable[[T, T], None]] = []
+        self._on_delete: list[Callable[[T], None]] = []
         self._synced = asyncio.Event()
 
     @property
@@ -78,11 +81,21 @@ class Informer(Generic[T]):
     def add_handler(self, handler: Handler[T]) -> None:
         """What is known already is added to a late handler at once."""
         self._handlers.append(handler)
-        for obj in self.store:
-            _safely(handler.on_add, obj)
+        self._sort_handlers()
+        if handler.on_add is not None:
+            for obj in self.store:
+                tell([handler.on_add], obj)
 
     def remove_handler(self, handler: Handler[T]) -> None:
         self._handlers.remove(handler)
+        self._sort_handlers()
+
+    def _sort_handlers(self) -> None:
+        """By what they want to hear of."""
+        handlers = self._handlers
+        self._on_add = [each.on_add for each in handlers if each.on_add is not None]
+        self._on_update = [each.on_update for each in handlers if each.on_update is not None]
+        self._on_delete = [each.on_delete for each in handlers if each.on_delete is not None]
 
     async def run(self) -> None:
         """List and watch for ever; a failure is told once and tried again, later and later."""
@@ -157,38 +170,33 @@ class Informer(Generic[T]):
     def _put(self, obj: T) -> None:
         old = self.store.put(obj)
         if old is None:
-            for handler in self._handlers:
-                _safely(handler.on_add, obj)
-        elif _version(old) != _version(obj):
-            if _uid(old) != _uid(obj):  # deleted and made again while nobody watched
-                for handler in self._handlers:
-                    _safely(handler.on_delete, old)
-                    _safely(handler.on_add, obj)
-                return
-            for handler in self._handlers:
-                _safely(handler.on_update, old, obj)
+            tell(self._on_add, obj)
+            return
+        before, now = old.metadata, obj.metadata  # type: ignore[attr-defined]
+        if before.resource_version == now.resource_version:
+            return
+        if before.uid == now.uid:
+            tell(self._on_update, old, obj)
+            return
+        for handler in self._handlers:  # deleted and made again while nobody watched
+            if handler.on_delete is not None:
+                tell([handler.on_delete], old)
+            if handler.on_add is not None:
+                tell([handler.on_add], obj)
 
     def _deleted(self, key: str, last: T | None = None) -> None:
         old = self.store.remove(key)
         if old is not None:
-            for handler in self._handlers:
-                _safely(handler.on_delete, old if last is None else last)
+            tell(self._on_delete, old if last is None else last)
 
 
-def _version(obj: Any) -> str:
-    return str(obj.metadata.resource_version)
-
-
-def _uid(obj: Any) -> str:
-    return str(obj.metadata.uid)
-
-
-def _safely(handler: Callable[..., None], *objects: Any) -> None:
+def tell(handlers: Sequence[Callable[..., None]], *objects: Any) -> None:
     """One handler's error is not another's, nor the reflector's."""
-    try:
-        handler(*objects)
-    except Exception:
-        log.exception("a handler failed")
+    for handler in handlers:
+        try:
+            handler(*objects)
+        except Exception:
+            log.exception("a handler failed")
 
 
 @dataclass(slots=True)

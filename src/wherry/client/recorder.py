@@ -257,7 +257,7 @@ class EventRecorder:
         for _ in range(ATTEMPTS):
             try:
                 if patch is None:
-                    await self._client.create(event)
+                    await self._client.post(event)
                 else:
                     await self._client.patch(
                         core_v1.Event, event.metadata.name, patch, event.metadata.namespace, patch_type="strategic",

@@ -30,7 +30,10 @@ def by_namespace(obj: Any) -> Iterable[str]:
 
 def by_controller_uid(obj: Any) -> Iterable[str]:
     """The uid of the controlling owner; empty for what nobody controls."""
-    return (next((ref.uid for ref in obj.metadata.owner_references if ref.controller), ""),)
+    for ref in obj.metadata.owner_references:
+        if ref.controller:
+            return (ref.uid,)
+    return ("",)
 
 
 class Store(Generic[T]):
@@ -59,11 +62,15 @@ class Store(Generic[T]):
         old = self._objects.get(key)
         self._objects[key] = obj
         for name, indexer in self._indexers.items():
-            before = set(indexer(old)) if old is not None else set()
-            after = set(indexer(obj))
-            self._unindex(name, key, before - after)
-            for value in after - before:
-                self._indexes[name].setdefault(value, {})[key] = None
+            after = tuple(indexer(obj))
+            if old is not None:
+                before = tuple(indexer(old))
+                if before == after:  # as most changes
+                    continue
+                self._unindex(name, key, [value for value in before if value not in after])
+            index = self._indexes[name]
+            for value in after:
+                index.setdefault(value, {}).setdefault(key)
         return old
 
     def remove(self, key: str) -> T | None:

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 def controller_of(obj: Any) -> meta_v1.OwnerReference | None:
-    return next((ref for ref in obj.metadata.owner_references if ref.controller), None)
+    for ref in obj.metadata.owner_references:
+        if ref.controller:
+            return ref  # type: ignore[no-any-return]
+    return None
 
 
 def controlled_by(obj: Any, owner: Any) -> bool:

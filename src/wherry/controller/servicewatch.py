@@ -26,6 +26,8 @@ class ServiceWatch:
                 self._enqueue(f"{pod.metadata.namespace}/{service.metadata.name}")
 
     def _updated(self, old: core_v1.Pod, new: core_v1.Pod) -> None:
+        if not self._services.by_index("namespace", new.metadata.namespace):
+            return
         if _shape(old) == _shape(new) and old.metadata.labels == new.metadata.labels:
             return
         if old.metadata.labels != new.metadata.labels:

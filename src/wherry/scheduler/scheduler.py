@@ -243,7 +243,7 @@ class Scheduler:
                 metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
                 target=core_v1.ObjectReference(kind="Node", name=node),
             )
-            await self.client.create(binding, subresource="binding", name=meta.name)
+            await self.client.post(binding, subresource="binding", name=meta.name)
             recorder = self.recorders[profile.scheduler_name]
             message = f"Successfully assigned {meta.namespace}/{meta.name} to {node}"
             recorder.event(assumed, NORMAL, "Scheduled", message, action="Binding")

@@ -59,8 +59,7 @@ class StorageLocked(StorageError):
     """Another process has the data file open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A key's value at the revision that last changed it."""
 
     key: str
@@ -69,8 +68,7 @@ class Entry:
     create_revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A committed change.  `previous` is the value before it; `entry.value` of a deletion is that value too."""
 
     type: str  # "PUT" or "DELETE"
@@ -93,7 +91,7 @@ class Change(NamedTuple):
 
     @property
     def entry(self) -> Entry:
-        return Entry(self.key, self.value, self.revision, self.create_revision)
+        return Entry(*self[:4])
 
 
 OnChanges = Callable[[Sequence[Change]], None]

@@ -68,7 +68,7 @@ class Server:
         self.waiting = 0
         self.came: list[tuple[str, str]] = []
 
-    async def create(self, event: core_v1.Event) -> None:
+    async def post(self, event: core_v1.Event) -> None:
         self.waiting += 1
         await self.open.wait()
         self.waiting -= 1

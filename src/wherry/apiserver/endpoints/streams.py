@@ -7,7 +7,6 @@ streaming protocols are spoken there, once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from wherry.api.resource import Object
 from wherry.apimachinery import errors
@@ -93,7 +92,7 @@ class PodStreams:
         if request.method not in ("GET", "POST"):
             raise errors.method_not_allowed()
         if request.method == "GET":  # a WebSocket can only GET; it may do no more than who may POST
-            self._filters.authorize(call.user, replace(info, verb="create"))
+            self._filters.authorize(call.user, info._replace(verb="create"))
         pod = _pod(call, store)
         if info.subresource == "portforward":
             path, query = f"/portForward/{info.namespace}/{info.name}", [("port", each) for each in request.params("ports")]

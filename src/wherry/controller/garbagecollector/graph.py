@@ -82,6 +82,8 @@ class Graph:
         """An object was added or has changed."""
         node, old = Node(resource, obj.metadata), self.nodes.get(obj.metadata.uid)
         self.nodes[node.uid] = node
+        if old is not None and _stands(node.meta) == _stands(old.meta):
+            return Work()
         before = {ref.uid: ref for ref in old.meta.owner_references} if old is not None else {}
         after = {ref.uid: ref for ref in node.meta.owner_references}
         self._unlink(node.uid, before.keys() - after.keys())
@@ -124,3 +126,8 @@ class Graph:
                 dependents.pop(uid, None)
                 if not dependents:
                     del self._dependents[owner]
+
+
+def _stands(meta: meta_v1.ObjectMeta) -> tuple[object, ...]:
+    """What the graph is made of: a change of anything else changes nothing in it."""
+    return meta.owner_references, meta.finalizers, meta.deletion_timestamp

@@ -40,8 +40,9 @@ def remembered_if_good(spec: dict[str, Any], judge: Callable[[], list[T]]) -> li
     rule cares.  NUL stands for it, which no JSON has.
     """
     key = _encode(spec)
-    name = (spec.get("volumes") or ({},))[-1].get("name") or ""
-    if _TOKEN_VOLUME.fullmatch(name):
+    volumes = spec.get("volumes")
+    name = volumes[-1].get("name") if volumes else ""
+    if name and _TOKEN_VOLUME.fullmatch(name):
         key = key.replace(name.encode(), b"\0")
     if key in _good:
         return []
