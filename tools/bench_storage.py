@@ -70,7 +70,7 @@ async def writes(storage: Storage) -> None:
 
 async def cache(storage: Storage) -> None:
     pods = next(row for row in BUILTIN.resources if row.plural == "pods" and not row.group)
-    cacher = await Cacher.open(storage, pods, None, encode)
+    cacher = await Cacher.open(storage, pods, encode)
     await asyncio.gather(*(storage.create(f"/registry/pods/default/p{n}", pod(n)) for n in range(1000)))
 
     async def lists(selector: Selector | None, count: int) -> None:
