@@ -5,7 +5,8 @@
 
 kubectl's typed commands (`create deployment`, `expose` ...) send protobuf, and a Go program carries
 the descriptors of its messages: this reads them out of a kubectl binary (1.20 to 1.34 have them; use
-1.32).  Facts only: message, field number, JSON name, type.  Numbers never change between releases.
+1.34).  Facts only: message, field number, JSON name, type.  Numbers never change between releases.
+What came later is in LATER, by the tags of Go's structs, which newer binaries still carry as text.
 """
 
 import gzip
@@ -22,6 +23,18 @@ WANTED = ("k8s.io.api.", "k8s.io.apimachinery.")
 # FieldDescriptorProto.Type -> how the decoder reads it
 TYPES = {1: "double", 2: "float", 3: "int", 4: "uint", 5: "int", 8: "bool", 9: "string", 11: "message", 12: "bytes", 13: "uint"}
 REPEATED = 3
+CORE = "k8s.io.api.core.v1."
+QUANTITY = "k8s.io.apimachinery.pkg.api.resource.Quantity"
+LATER: dict[str, dict[str, list[Any]]] = {
+    CORE + "PodStatus": {
+        "19": ["allocatedResources", "message", 1, CORE + "PodStatus.AllocatedResourcesEntry"],
+        "20": ["resources", "message", 0, CORE + "ResourceRequirements"],
+    },
+    CORE + "PodStatus.AllocatedResourcesEntry": {"1": ["key", "string", 0, ""], "2": ["value", "message", 0, QUANTITY]},
+    CORE + "NodeStatus": {"14": ["declaredFeatures", "string", 1, ""]},
+    CORE + "NodeSystemInfo": {"12": ["runningInUserNamespace", "bool", 0, ""]},
+    CORE + "VolumeMount": {"8": ["bindMountOptions", "string", 1, ""]},
+}
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -94,6 +107,8 @@ def main() -> None:
     table: dict[str, Any] = {}
     for file in descriptors(Path(sys.argv[1]).read_bytes()):
         table.update(messages(file))
+    for name, rows in LATER.items():
+        table.setdefault(name, {}).update(rows)
     text = json.dumps(dict(sorted(table.items())), separators=(",", ":"))
     OUT.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     print(f"{len(table)} messages, {OUT.stat().st_size} bytes")

@@ -1,7 +1,7 @@
 """Request bodies in protobuf, as kubectl's typed commands and Go clients send them, turned into JSON objects.
 
 An envelope (`k8s\\0` and a runtime.Unknown) names the kind; field numbers come from a compiled table
-(tools/compile_protobuf.py).  Answers go out as JSON, which every such client accepts beside protobuf.
+(tools/compile_protobuf.py).  Answers go out as JSON where a client accepts that too (else: `protobuf_answers.py`).
 https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 """
 
@@ -54,7 +54,8 @@ def _table() -> dict[str, dict[str, Row]]:
 
 
 @cache
-def _message(name: str) -> Message:
+def message_fields(name: str) -> Message:
+    """A message's fields by number.  Raises ProtobufError."""
     found = _table().get(name)
     if found is None:
         raise ProtobufError(f"no protobuf message {name} is known")
@@ -63,7 +64,7 @@ def _message(name: str) -> Message:
 
 def message_name(api_version: str, kind: str) -> str:
     """`apps/v1`, `Deployment` -> `k8s.io.api.apps.v1.Deployment`."""
-    if kind in _META_KINDS:
+    if kind in _META_KINDS or api_version.startswith("meta.k8s.io/"):
         return _META + kind
     group, _, version = api_version.rpartition("/")
     return f"{_API}{_PACKAGES.get(group, group.partition('.')[0])}.{version}.{kind}"
@@ -131,7 +132,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 def _decode(data: bytes, name: str, depth: int) -> dict[str, Any]:
     if depth > MAX_DEPTH:
         raise ProtobufError("exceeded max depth")
-    rows = _message(name)
+    rows = message_fields(name)
     found: dict[str, Any] = {}
     for number, value in _fields(data):
         row = rows.get(number)
@@ -153,7 +154,7 @@ def _decode(data: bytes, name: str, depth: int) -> dict[str, Any]:
 
 
 def _entry(data: bytes, name: str, depth: int) -> tuple[str, Any]:
-    rows = _message(name)
+    rows = message_fields(name)
     key, item = "", None
     _, kind, _, target = rows[2]
     for number, value in _fields(data):

@@ -134,6 +134,9 @@ class Version:
     preferred: bool = True  # False: never the preferred version of its group, nor its group before others
     # this version's names of selectable fields -> the resource's own (None: the same names)
     field_labels: Mapping[str, str] | None = None
+    # what a write in this version is held to beside the strategy; it sees the hub's form
+    validate_create: Callable[[Object], list[Cause]] = _valid
+    validate_update: Callable[[Object, Object], list[Cause]] = _valid_update
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,11 @@ def _finite(text: str) -> float:
     return number
 
 
+def internal_package(group: str) -> str:
+    """Where upstream keeps a group's types, as its errors name them: `core.Pod`, `apps.Deployment`."""
+    return INTERNAL_PACKAGES.get(group) or group.partition(".")[0]
+
+
 def _check_head(obj: Any) -> None:
     """What upstream reads first: an object whose apiVersion and kind are strings."""
     if obj is None:
@@ -230,7 +235,7 @@ def _check_kind(obj: dict[str, Any], kind: str, version: str, group: str) -> Non
         return
     if given_kind == kind:
         raise errors.bad_request(f"the API version in the data ({given}) does not match the expected API version ({wanted})")
-    package = INTERNAL_PACKAGES.get(group) or group.partition(".")[0]
+    package = internal_package(group)
     found = str(given).rsplit("/", 1)[-1]
     why = f"converting ({found}.{given_kind}) to ({package}.{kind}): unknown conversion"
     raise errors.bad_request(f'{given_kind} in version "{found}" cannot be handled as a {kind}: {why}')

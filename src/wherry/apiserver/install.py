@@ -13,7 +13,7 @@ from wherry.api.discovery import Discovery
 from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.admission.certificates import certificate_plugins
 from wherry.apiserver.admission.chain import DISABLED, default_plugins
-from wherry.apiserver.authentication.authenticators import ClientCertificate, ServiceAccountTokens, StaticTokens
+from wherry.apiserver.authentication.authenticators import ISSUER, ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.authentication.legacytokens import LegacyTokenTracker
 from wherry.apiserver.authorization.escalation import RBACEscalation
@@ -36,6 +36,7 @@ from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 from wherry.client.forward import Forwarder
 
+OIDC_CACHING = ("Cache-Control", "public, max-age=3600")
 STORE = "etcd-0"  # by upstream's name among the component statuses
 
 
@@ -124,14 +125,14 @@ def _metrics(server: APIServer, options: Options) -> None:
 def _paths(server: APIServer, options: Options) -> None:
     discovery = Discovery(server.registry.resources)
     below = plain.DiscoveryPaths(lambda: discovery)
-    checks: dict[str, plain.Check] = {
-        "ping": lambda: "",
-        "log": lambda: "",
-        "storage": server.components[STORE],
+    alive: dict[str, plain.Check] = {"ping": lambda: "", "log": lambda: "", "etcd": server.components[STORE]}
+    ready: dict[str, plain.Check] = {
+        **alive, "etcd-readiness": server.components[STORE],
         "informer-sync": lambda: "" if server.ready else "caches are not filled yet",
+        "shutdown": lambda: "" if server.ready else "process is shutting down",
     }
     for name in ("healthz", "livez", "readyz"):
-        health = plain.Health(checks, name)
+        health = plain.Health(ready if name == "readyz" else alive, name)
         server.paths[f"/{name}"] = server.paths[f"/{name}/"] = health
     server.paths["/version"] = plain.version
     for prefix in ("/api", "/apis"):
@@ -139,14 +140,12 @@ def _paths(server: APIServer, options: Options) -> None:
         server.paths[prefix + "/"] = below.below
 
     async def jwks(request: Request) -> Response:
-        return Response(200, encode(options.signer.jwks()), "application/jwk-set+json")
+        return Response(200, encode(options.signer.jwks()), "application/jwk-set+json", [OIDC_CACHING])
 
     async def configuration(request: Request) -> Response:
-        from wherry.apiserver.authentication.authenticators import ISSUER
-
         found = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/openid/v1/jwks", "response_types_supported": ["id_token"],
                  "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"]}
-        return Response(200, encode(found))
+        return Response(200, encode(found), headers=[OIDC_CACHING])
 
     server.paths["/openid/v1/jwks"] = jwks
     server.paths["/.well-known/openid-configuration"] = configuration
@@ -158,6 +157,6 @@ def _paths(server: APIServer, options: Options) -> None:
 def _openapi(server: APIServer) -> None:
     from wherry.apiserver.endpoints.openapi import OpenAPIPaths
 
-    documents = OpenAPIPaths(server.registry.resources)
+    documents = OpenAPIPaths(server.registry.resources, server.clock)
     server.paths["/openapi/v2"] = documents.v2
     server.paths["/openapi/v3"] = server.paths["/openapi/v3/"] = documents.v3

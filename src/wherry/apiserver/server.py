@@ -23,8 +23,11 @@ from wherry.apiserver.authorization.interface import Authorizer
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode, with_revision
 from wherry.apiserver.endpoints import read, write
+from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.filters import Filters
+from wherry.apiserver.filters.compression import compressed
 from wherry.apiserver.metrics.server import ServerMetrics
+from wherry.apiserver.negotiation import accepted
 from wherry.apiserver.registry.store import Store
 from wherry.apiserver.requestinfo import RequestInfo, parse
 from wherry.storage.cached import CachedObject
@@ -39,6 +42,7 @@ Virtual = Callable[[Call], Awaitable[Response]]
 Path = Callable[[Request], Awaitable[Response]]
 MANAGER = "kube-apiserver"
 ITSELF = UserInfo("system:apiserver", ("system:masters",))
+PASSED_ON = ("proxy", "log")  # answers that another server makes
 _STREAMS = ("exec", "attach", "portforward", "proxy")
 _METHODS = {
     "get": ("GET", "HEAD"), "list": ("GET", "HEAD"), "watch": ("GET",), "create": ("POST",), "update": ("PUT",),
@@ -171,8 +175,9 @@ class APIServer:
             if info.is_resource:
                 if request.headers.get("content-type", "").startswith(protobuf.MEDIA) and request.body:
                     _transcode(request)
-                return await self._resource(request, info)
-            return await self._path(request)
+                response = await self._resource(request, info)
+                return response if info.subresource in PASSED_ON else await compressed(request, response)
+            return await compressed(request, await self._path(request))
         except StatusError as error:
             return self.failure(error, request)
         except StorageError as error:
@@ -192,16 +197,21 @@ class APIServer:
         retry = (error.details or {}).get("retryAfterSeconds")
         if retry:
             headers.append(("Retry-After", str(retry)))
-        return Response(error.code, encode(error.to_json()), headers=headers)
+        try:
+            response = answer(encode(error.to_json()), accepted(request), error.code)
+        except StatusError:  # a client that takes nothing that is served gets JSON all the same
+            response = Response(error.code, encode(error.to_json()))
+        response.headers = headers
+        return response
 
     async def _path(self, request: Request) -> Response:
         path = request.path
         found = self.paths.get(path.rstrip("/") or "/") or self.paths.get(path)
         while found is None and "/" in path:
             path = path.rstrip("/").rpartition("/")[0] + "/"
-            found = self.paths.get(path)
             if path == "/":
-                break
+                break  # the list of paths is at "/" itself, and below it what is not there
+            found = self.paths.get(path)
         if found is None:
             raise StatusError(404, "", "404 page not found")
         return await found(request)

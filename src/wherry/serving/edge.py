@@ -32,7 +32,7 @@ HEAD_SECONDS = 32.0  # for the TLS handshake, and to send a request's head (upst
 BODY_SECONDS = 60.0  # for its body (upstream's --request-timeout)
 ONE_PIECE = 64 << 10  # bytes: what is larger is not copied behind its head
 _BASE = (("Cache-Control", "no-cache, private"),)
-_MULTI = ("impersonate-group",)
+_MULTI = "impersonate-"  # headers that may come several times, each line a value
 _LISTS = ("x-stream-protocol-version", "sec-websocket-protocol")  # sent as several lines that are one list
 
 
@@ -162,8 +162,8 @@ async def _translate(raw: web.BaseRequest) -> Request:
         body = await _body(raw) if raw.can_read_body else b""
     headers = raw.headers
     plain = {name.lower(): value for name, value in headers.items()}
-    for name in _MULTI:
-        if name in plain:
+    if "impersonate-user" in plain:
+        for name in [each for each in plain if each.startswith(_MULTI)]:
             plain[name] = "\n".join(headers.getall(name))
     for name in _LISTS:
         if name in plain:
@@ -259,7 +259,9 @@ class _Whole(web.StreamResponse):
             raise ConnectionResetError("the client went away")
         body, self._keep = response.body, request.keep_alive
         empty = response.status in (204, 304)
-        head = [f"HTTP/1.1 {response.status} {_phrase(response.status)}", "Cache-Control: no-cache, private"]
+        head = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
+        if not any(name == "Cache-Control" for name, _ in response.headers):
+            head.append("Cache-Control: no-cache, private")
         if response.content_type and not empty:
             head.append(f"Content-Type: {response.content_type}")
         if body or not (empty or request.method == "HEAD"):  # a proxied HEAD has no body to measure

@@ -47,8 +47,6 @@ KNOWN: dict[str, str] = {
     "tables/foos": CUSTOM,
     "tables/nodes-one": "the recording was made with a node n1, which was not made through these requests",
     "errors/watch-old-rv": f"{CONTROLLED}: events of the scheduler's writes",
-    "errors/accept": PROTOBUF,
-    "errors/media": PROTOBUF,
     "lists/watch-initial-events": "the recorded server's etcd lacked a feature; wherry serves sendInitialEvents (test_watch.py)",
 }
 

@@ -55,6 +55,7 @@ EVENT = Resource(
     (
         Version("v1", schema_name("", "v1", "Event")),
         Version("v1", schema_name("events.k8s.io", "v1", "Event"), group="events.k8s.io",
+                validate_create=event_strategy.validate_new, validate_update=event_strategy.validate_new_update,
                 from_hub=event.from_hub, to_hub=event.to_hub, field_labels=selectable.EVENTS_K8S_IO),
     ),
     short_names=("ev",), selectable_fields=selectable.EVENT, ttl=EVENT_TTL, strategy=event_strategy.EVENT,

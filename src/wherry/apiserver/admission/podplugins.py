@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wherry.api.resource import Object
+from wherry.api.strategy.scheduling import SYSTEM
 from wherry.apimachinery import errors
 from wherry.apiserver.admission.interface import Attributes, Reader
 from wherry.apiserver.codec import decoded
@@ -45,9 +47,13 @@ class Priority:
         self._reader = reader
 
     def handles(self, attributes: Attributes) -> bool:
+        if attributes.is_for("scheduling.k8s.io", "priorityclasses"):
+            return True
         return attributes.operation == "CREATE" and attributes.is_for("", "pods")
 
     async def admit(self, attributes: Attributes) -> None:
+        if not attributes.is_for("", "pods"):
+            return
         assert attributes.obj is not None
         spec = attributes.obj["spec"]
         name = spec.get("priorityClassName", "")
@@ -57,9 +63,7 @@ class Priority:
             if found is None:
                 raise errors.forbidden("", "pods", attributes.name, f"no PriorityClass with name {name} was found")
         else:
-            classes = [decoded(c) for c in self._reader.cached_list("scheduling.k8s.io", "priorityclasses")]
-            defaults = [c for c in classes if c.get("globalDefault")]
-            found = min(defaults, key=lambda c: c["value"]) if defaults else None
+            found = self._default()
             if found is not None:
                 spec["priorityClassName"] = found["metadata"]["name"]
         value = found["value"] if found else 0
@@ -78,5 +82,19 @@ class Priority:
             raise errors.forbidden("", "pods", attributes.name, why)
         spec["preemptionPolicy"] = policy
 
+    def _default(self) -> Object | None:
+        classes = [decoded(c) for c in self._reader.cached_list("scheduling.k8s.io", "priorityclasses")]
+        return min((c for c in classes if c.get("globalDefault")), key=lambda c: int(c["value"]), default=None)
+
     async def validate(self, attributes: Attributes) -> None:
-        return None
+        """One class is the default at most, and the system's own stay."""
+        name = attributes.name
+        if not attributes.is_for("scheduling.k8s.io", "priorityclasses"):
+            return
+        if attributes.operation == "DELETE" and name in SYSTEM:
+            why = "this is a system priority class and cannot be deleted"
+            raise errors.forbidden("scheduling.k8s.io", "priorityclasses", name, why)
+        present = self._default() if attributes.obj is not None and attributes.obj.get("globalDefault") else None
+        if present is not None and (attributes.operation == "CREATE" or present["metadata"]["name"] != name):
+            why = f"PriorityClass {present['metadata']['name']} is already marked as default. Only one default can exist"
+            raise errors.forbidden("scheduling.k8s.io", "priorityclasses", name, why)

@@ -93,6 +93,11 @@ class ServiceAccountTokens:
             self._verified[token] = claims
         return self._user(token, claims, audiences)
 
+    def audiences(self, token: str, wanted: tuple[str, ...]) -> list[str]:
+        """Those of `wanted` for which a reviewed token is meant; all, of a token that a Secret holds."""
+        meant = self._verified.get(token, {}).get("aud")
+        return [each for each in wanted if meant is None or each in meant]
+
     def _user(self, token: str, claims: dict[str, Any], audiences: tuple[str, ...]) -> UserInfo:
         if claims.get("iss") == LEGACY_ISSUER:
             return self._legacy_user(token, claims, audiences)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from wherry.apimachinery.http import Request, UserInfo
 
-ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
-AUTHENTICATED = "system:authenticated"
+AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
+ANONYMOUS = UserInfo("system:anonymous", (UNAUTHENTICATED,))
 
 
 class Authenticator(Protocol):

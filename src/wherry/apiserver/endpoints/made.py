@@ -9,9 +9,9 @@ from wherry.apimachinery import errors
 from wherry.apimachinery.http import Response
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import encode
-from wherry.apiserver.endpoints.read import answer
+from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.endpoints.shape import shape_for
-from wherry.apiserver.negotiation import negotiate
+from wherry.apiserver.negotiation import accepted
 from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock
 
@@ -22,7 +22,7 @@ def made_answer(call: Call, missing: str, made: Sequence[tuple[CachedObject, Obj
     Each comes with what is known of it (name, labels), and is None when it could not be made.  `missing` is its
     "group/plural" (or plural) in the error when a single one is not there.  Raises StatusError 404.
     """
-    media = negotiate(call.request.headers.get("accept", ""))
+    media = accepted(call.request)
     found = [(source, obj) for source, obj in made if obj is not None]
     info, codec = call.info, call.codec
     if info.verb == "get" and not found:
@@ -33,7 +33,7 @@ def made_answer(call: Call, missing: str, made: Sequence[tuple[CachedObject, Obj
             return answer(codec.encode_object(found[0][1]), media)
         items = [obj for _, obj in found]
         return answer(encode({"kind": codec.list_kind, "apiVersion": codec.api_version, "metadata": {}, "items": items}), media)
-    shape = shape_for(codec, media, call.request.param("includeObject"), clock)
+    shape = shape_for(codec, media, call.request.param("includeObject"), clock, single=info.verb == "get")
     shown = [
         CachedObject(source.key, source.namespace, source.name, 0, codec.encode_object(obj), source.labels, {}, {})
         for source, obj in found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from email.utils import formatdate
 
 from wherry.api.openapi import OpenAPI
 from wherry.api.resource import Resource
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
+from wherry.util.clock import Clock
 
+YEAR = 365 * 24 * 3600
 PROTO = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 PROTO_OLD = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
@@ -17,7 +20,8 @@ PROTO_OLD = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 class OpenAPIPaths:
     """The documents of the served resources."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    def __init__(self, resources: Iterable[Resource], clock: Clock) -> None:
+        self._clock = clock
         self._documents = OpenAPI(tuple(resources))
         self._building = asyncio.Lock()  # one thread builds; the others wait for it
 
@@ -40,7 +44,13 @@ class OpenAPIPaths:
         if found is None:
             raise StatusError(404, "", "404 page not found")
         body, etag = found
-        return _answer(request, body, etag, "application/json")
+        wanted = request.param("hash")
+        if wanted and wanted != etag:  # of a document that is no more: here is the present one
+            return Response(301, b"", "", [("Location", f"{request.path}?hash={etag}")])
+        response = _answer(request, body, etag, "application/json")
+        if wanted:  # what bears its hash in its name never changes
+            response.headers += [("Cache-Control", "public, immutable"), ("Expires", formatdate(self._clock.time() + YEAR, usegmt=True))]
+        return response
 
 
 def _answer(request: Request, body: bytes, etag: str, media: str) -> Response:

@@ -15,14 +15,14 @@ from wherry.apimachinery.http import Response
 from wherry.apimachinery.streaming.websocket import is_websocket
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import encode, with_revision
+from wherry.apiserver.endpoints.answers import WATCH_PROTOBUF, answer, protobuf_event
 from wherry.apiserver.endpoints.options import ListOptions, encode_continue, parse_list, parse_revision
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import Shape, shape_for
 from wherry.apiserver.endpoints.watch import Watch, event_line
 from wherry.apiserver.endpoints.watchsocket import headers_of, over_websocket
-from wherry.apiserver.negotiation import Media, negotiate
+from wherry.apiserver.negotiation import JSON, PROTOBUF, Media, accepted
 from wherry.apiserver.registry.store import Store
-from wherry.apiserver.yamlbody import to_yaml
 from wherry.storage.cached import CachedObject
 from wherry.storage.cacher import Cacher
 from wherry.storage.interface import Compacted, FutureRevision
@@ -36,13 +36,6 @@ PAGE_BEYOND_EXPIRY = (
     " token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was"
     " returned and now may show up in the list."
 )
-
-
-def answer(body: bytes, media: Media, status: int = 200) -> Response:
-    """A body that is JSON, as the client wants it."""
-    if media.type == "application/yaml":
-        return Response(status, to_yaml(body), "application/yaml")
-    return Response(status, body)
 
 
 async def fresh(cacher: Cacher, revision: int, clock: Clock) -> None:
@@ -61,7 +54,7 @@ async def fresh(cacher: Cacher, revision: int, clock: Clock) -> None:
 async def get(call: Call, store: Store, clock: Clock) -> Response:
     """One object."""
     request = call.request
-    media = negotiate(request.headers.get("accept", ""))
+    media = accepted(request)
     version = request.param("resourceVersion")
     if version:
         await fresh(store.cacher, parse_revision(version), clock)
@@ -77,13 +70,13 @@ async def get(call: Call, store: Store, clock: Clock) -> Response:
 async def list_or_watch(call: Call, store: Store, clock: Clock) -> Response:
     """Many objects, or a stream of what happens to them."""
     request, info = call.request, call.info
-    media = negotiate(request.headers.get("accept", ""))
+    media = accepted(request)
     watch = info.verb == "watch"
     options = parse_list(request, call.codec, watch=watch)
-    shape = shape_for(call.codec, media, request.param("includeObject"), clock)
+    shape = shape_for(call.codec, media, request.param("includeObject"), clock, single=watch)
     selection = Selection(info.namespace, info.name, options.labels, options.fields)
     if watch:
-        return await _watch(call, store, options, selection, shape, clock)
+        return await _watch(call, store, options, selection, shape, media, clock)
     if not options.exact:
         await fresh(store.cacher, options.revision, clock)
         return answer(_list_now(store, options, selection, shape), media)
@@ -167,12 +160,15 @@ def _expired(options: ListOptions) -> StatusError:
     return error
 
 
-async def _watch(call: Call, store: Store, options: ListOptions, selection: Selection, shape: Shape, clock: Clock) -> Response:
+async def _watch(
+    call: Call, store: Store, options: ListOptions, selection: Selection, shape: Shape, media: Media, clock: Clock
+) -> Response:
     """From a revision; or, without one, what is there now as ADDED and then every change."""
     cacher = store.cacher
     upgrade = headers_of(call.request) if is_websocket(call.request) else None
     timeout = options.timeout or MIN_WATCH_SECONDS * (1 + random.random())
-    watch = Watch(cacher, selection, shape, clock, store.outbox, timeout=timeout, bookmarks=options.bookmarks)
+    frame, kind = (protobuf_event, WATCH_PROTOBUF) if media.type == PROTOBUF and upgrade is None else (event_line, JSON)
+    watch = Watch(cacher, selection, shape, clock, store.outbox, timeout=timeout, bookmarks=options.bookmarks, frame=frame)
     initial_events = options.initial_events if options.initial_events is not None else options.revision == 0
     await fresh(cacher, options.revision, clock)
     revision = cacher.revision if initial_events or not options.revision else options.revision
@@ -181,9 +177,9 @@ async def _watch(call: Call, store: Store, options: ListOptions, selection: Sele
         watch.start(revision, initial, initial_bookmark=bool(options.initial_events) and options.bookmarks)
     except Compacted:
         error = errors.expired(f"too old resource version: {options.revision} ({cacher.oldest})")
-        line = event_line("ERROR", encode(error.to_json()))
-        return Response(200, line) if upgrade is None else over_websocket(upgrade, _only(line))
-    return Response(200, stream=watch) if upgrade is None else over_websocket(upgrade, watch)
+        line = frame("ERROR", encode(error.to_json()))
+        return Response(200, line, kind) if upgrade is None else over_websocket(upgrade, _only(line))
+    return Response(200, stream=watch, content_type=kind) if upgrade is None else over_websocket(upgrade, watch)
 
 
 async def _only(line: bytes) -> AsyncIterator[bytes]:

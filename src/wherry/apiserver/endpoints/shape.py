@@ -13,8 +13,9 @@ import msgspec
 
 from wherry.api.printers import duration
 from wherry.api.resource import Age, Column, Printer
+from wherry.apimachinery.decode import internal_package
 from wherry.apiserver.codec import Codec, decode_json, encode
-from wherry.apiserver.negotiation import Media
+from wherry.apiserver.negotiation import Media, check_shape
 from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock
 
@@ -207,8 +208,9 @@ def age_cell(age: Age, now: float, known: dict[str, bytes]) -> bytes:
     return cell
 
 
-def shape_for(codec: Codec, media: Media, include: str, clock: Clock) -> Shape:
-    """The shape that was negotiated."""
+def shape_for(codec: Codec, media: Media, include: str, clock: Clock, *, single: bool = True) -> Shape:
+    """The shape that was negotiated, for one object (or a watch, that sends one after the other) or a list."""
+    check_shape(media, f"{internal_package(codec.group)}.{codec.kind}", single=single)
     if media.as_ == "Table":
         return TableShape(codec, media, include, clock)
     if media.as_:

@@ -20,9 +20,10 @@ from wherry.apiserver.admission.nodeplugins import topology_labels
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import Codec, decode_json, encode
 from wherry.apiserver.endpoints import read, write
+from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.endpoints.options import set_write_options
 from wherry.apiserver.endpoints.shape import shape_for
-from wherry.apiserver.negotiation import Media, body_media, negotiate, unsupported_media
+from wherry.apiserver.negotiation import Media, accepted, body_media, unsupported_media
 from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
 from wherry.util.clock import Clock, rfc3339
@@ -147,7 +148,7 @@ class Scale:
 
     async def __call__(self, call: Call, store: Store) -> Response:
         info = call.info
-        media = negotiate(call.request.headers.get("accept", ""))
+        media = accepted(call.request)
         if info.verb == "get":
             cached = store.require(info.namespace, info.name)
             return self._answer(call, scale_of(decode_json(cached.value), cached.revision), cached.revision, media)
@@ -209,7 +210,7 @@ class Scale:
         """The Scale in the form that was asked for."""
         shown = CachedObject("", call.info.namespace, call.info.name, revision, encode(scale), {}, {}, {})
         shape = shape_for(_SCALE, media, call.request.param("includeObject"), self._clock)
-        return read.answer(shape.single(shown), media)
+        return answer(shape.single(shown), media)
 
 
 def _check_replicas(replicas: Any, name: str) -> None:

@@ -71,7 +71,8 @@ class Watch:
     """One client's watch: a PushStream.  Made by the list endpoint, ended by time, client or error."""
 
     def __init__(
-        self, cacher: Cacher, selection: Selection, shape: Shape, clock: Clock, outbox: Outbox, *, timeout: float, bookmarks: bool
+        self, cacher: Cacher, selection: Selection, shape: Shape, clock: Clock, outbox: Outbox, *, timeout: float, bookmarks: bool,
+        frame: Callable[[str, bytes], bytes] = event_line,
     ) -> None:
         self._cacher = cacher
         self._outbox = outbox
@@ -80,7 +81,9 @@ class Watch:
         self._clock = clock
         self._timeout = timeout
         self._bookmarks = bookmarks
-        self._memo = {kind: f"{kind} {shape.key}" for kind in ("ADDED", "MODIFIED", "DELETED")}
+        self._line = frame  # an event's kind and object as bytes
+        form = "" if frame is event_line else f" {frame.__name__}"
+        self._memo = {kind: f"{kind} {shape.key}{form}" for kind in ("ADDED", "MODIFIED", "DELETED")}
         self._lines: list[bytes] = []  # what waits to be sent
         self._wake = asyncio.Event()
         self._ended = False
@@ -118,7 +121,7 @@ class Watch:
         self._end()
 
     def _bookmark_line(self, revision: int, *, initial: bool = False) -> bytes:
-        return event_line("BOOKMARK", self._shape.bookmark(revision, initial=initial))
+        return self._line("BOOKMARK", self._shape.bookmark(revision, initial=initial))
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -135,17 +138,17 @@ class Watch:
     def _frame(self, kind: str, cached: CachedObject) -> bytes:
         """The framed event: made by the first watcher that wants this kind and shape, shared by the others."""
         if not self._shape.shareable:
-            return _chunk(event_line(kind, self._shape.event(cached)))
+            return _chunk(self._line(kind, self._shape.event(cached)))
         key = self._memo[kind]
         framed: bytes | None = cached.memo.get(key)
         if framed is None:
-            framed = cached.memo[key] = _chunk(event_line(kind, self._shape.event(cached)))
+            framed = cached.memo[key] = _chunk(self._line(kind, self._shape.event(cached)))
         return framed
 
     def _on_dropped(self) -> None:
         """The cache could not keep this watcher up to date any longer."""
         status = StatusError(410, "Expired", "too old resource version: the watch fell behind")
-        self._put(_chunk(event_line("ERROR", encode(status.to_json()))))
+        self._put(_chunk(self._line("ERROR", encode(status.to_json()))))
         self._end()
 
     def _put(self, framed: bytes) -> None:

@@ -15,11 +15,12 @@ from wherry.apimachinery.patch import apply_json_patch, apply_merge_patch, apply
 from wherry.apimachinery.prune import DecodeError
 from wherry.apiserver.call import Call
 from wherry.apiserver.codec import decode_json, encode, with_revision
+from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.endpoints.options import encode_continue, parse_delete, parse_list, set_write_options
-from wherry.apiserver.endpoints.read import answer, candidates, position
+from wherry.apiserver.endpoints.read import candidates, position
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import shape_for
-from wherry.apiserver.negotiation import body_media, negotiate, unsupported_media
+from wherry.apiserver.negotiation import accepted, body_media, unsupported_media
 from wherry.apiserver.registry.managed import reset_fields
 from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
@@ -80,7 +81,7 @@ def check_name(call: Call, name: str) -> None:
 def respond(call: Call, store: Store, written: Written, clock: Clock, status: int = 200) -> Response:
     """The written object in the form that the client wants."""
     request = call.request
-    media = negotiate(request.headers.get("accept", ""))
+    media = accepted(request)
     shown = store.shown(written)
     if not media.as_ and isinstance(shown, CachedObject):
         return answer(call.codec.body(shown), media, status)
@@ -229,7 +230,7 @@ async def delete(call: Call, store: Store, clock: Clock) -> Response:
     options = parse_delete(call)
     call.field_manager = "unknown"
     written = await store.delete(call, call.info.namespace, call.info.name, options)
-    media = negotiate(call.request.headers.get("accept", ""))
+    media = accepted(call.request)
     if written.deleted and call.resource.plural not in RETURNS_DELETED:
         uid, resource = written.obj["metadata"]["uid"], call.resource
         details = {"name": call.info.name, "group": resource.group, "kind": resource.plural, "uid": uid}
@@ -263,6 +264,6 @@ async def delete_collection(call: Call, store: Store, clock: Clock) -> Response:
             continue
         entry = Entry(cached.key, written.value, written.revision, 0)
         gone.append(store.cacher.describe(entry, with_revision(written.value, written.revision)))
-    media = negotiate(call.request.headers.get("accept", ""))
-    shape = shape_for(call.codec, media, call.request.param("includeObject"), clock)
+    media = accepted(call.request)
+    shape = shape_for(call.codec, media, call.request.param("includeObject"), clock, single=False)
     return answer(shape.many(gone, store.cacher.revision, token, remaining), media)

@@ -6,16 +6,19 @@ Audit and flow control have their places in the chain (see `APIServer.handle`) a
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from wherry.apimachinery import errors
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, UserInfo
-from wherry.apiserver.authentication.interface import ANONYMOUS, AUTHENTICATED
+from wherry.apiserver.authentication.interface import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from wherry.apiserver.requestinfo import RequestInfo
 
 if TYPE_CHECKING:
     from wherry.apiserver.server import APIServer
 
+AUTHENTICATION = "authentication.k8s.io"
+_EXTRA = "impersonate-extra-"  # and a key, percent-encoded
 # What anonymous users may see: health and version (upstream's system:public-info-viewer).
 PUBLIC = {"/healthz", "/livez", "/readyz", "/version", "/version/"}
 
@@ -39,13 +42,16 @@ class Filters:
         raise errors.unauthorized()
 
     def impersonate(self, request: Request, user: UserInfo) -> UserInfo:
-        """`kubectl --as`: act as another user, where the first may `impersonate` it."""
+        """`kubectl --as`: act as another user, where the first may `impersonate` each part of it."""
         headers = request.headers
-        name = headers.get("impersonate-user", "")
+        name, uid = headers.get("impersonate-user", ""), headers.get("impersonate-uid", "")
         groups = tuple(g for g in headers.get("impersonate-group", "").split("\n") if g)
+        extra = {
+            unquote(key.removeprefix(_EXTRA)): tuple(value.split("\n")) for key, value in headers.items() if key.startswith(_EXTRA)
+        }
         if not name:
-            if groups or headers.get("impersonate-uid"):
-                raise errors.bad_request("requested groups without impersonating a user")
+            if groups or uid or extra:
+                raise errors.bad_request("requested groups, uid or extra without impersonating a user")
             return user
         kind, namespace, short = "users", "", name
         if name.startswith("system:serviceaccount:") and name.count(":") == 3:
@@ -54,11 +60,16 @@ class Filters:
         self.authorize(user, RequestInfo("impersonate", request.path, "", "v1", kind, "", namespace, short))
         for group in groups:
             self.authorize(user, RequestInfo("impersonate", request.path, "", "v1", "groups", "", "", group))
+        for key, value in ((key, value) for key, values in extra.items() for value in values):
+            self.authorize(user, RequestInfo("impersonate", request.path, AUTHENTICATION, "v1", "userextras", key, "", value))
+        if uid:
+            self.authorize(user, RequestInfo("impersonate", request.path, AUTHENTICATION, "v1", "uids", "", "", uid))
         if not groups and kind == "serviceaccounts":
             groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
-        if name != ANONYMOUS.name and AUTHENTICATED not in groups:
-            groups = (*groups, AUTHENTICATED)
-        return UserInfo(name, groups, headers.get("impersonate-uid", ""))
+        known = UNAUTHENTICATED if name == ANONYMOUS.name else AUTHENTICATED
+        if not {AUTHENTICATED, UNAUTHENTICATED} & set(groups):
+            groups = (*groups, known)
+        return UserInfo(name, groups, uid, extra)
 
     def authorize(self, user: UserInfo, info: RequestInfo) -> None:
         """Raises StatusError 403 in upstream's words when no authorizer allows it."""

@@ -102,7 +102,8 @@ def plan(resource: Resource, obj: Object, options: DeleteOptions, now: float) ->
 def _mark(obj: Object, grace: int, now: float) -> None:
     meta = obj["metadata"]
     meta["deletionTimestamp"] = rfc3339(now + grace)
-    meta["deletionGracePeriodSeconds"] = grace
+    if obj["kind"] != "Namespace":  # which upstream marks by a way of its own
+        meta["deletionGracePeriodSeconds"] = grace
     if "generation" in meta:
         meta["generation"] += 1
     if obj["kind"] == "Namespace":

@@ -151,7 +151,8 @@ class Store:
         finish = [f for hook in self.hooks if (f := await hook.begin_create(call, obj))]
         written: Written | None = None
         try:
-            self._refuse(obj, [*self._meta_errors(obj), *strategy.validate(obj), *strategy.validate_create(obj)])
+            self._refuse(obj, [*self._meta_errors(obj), *strategy.validate(obj), *strategy.validate_create(obj),
+                               *call.codec.version.validate_create(obj)])
             await self.chain.validate(attributes)
             for text in strategy.warnings(obj):
                 call.warn(text)
@@ -299,6 +300,7 @@ class Store:
             view = strategy.views.get(call.subresource)
             causes += strategy.validate(obj)
             causes += (view or strategy).validate_update(obj, old)
+            causes += call.codec.version.validate_update(obj, old)
             for text in strategy.warnings(obj):
                 call.warn(text)
         self._refuse(obj, causes)

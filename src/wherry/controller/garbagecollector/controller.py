@@ -125,7 +125,9 @@ class GarbageCollector(Controller):
             return owners, unseen
         for ref in node.meta.owner_references:
             known = self.graph.nodes.get(ref.uid)
-            if known is not None:
+            if known is not None and known.misplaced_for(node.meta):
+                owners[ref.uid] = self._misplaced(node, ref)
+            elif known is not None:
                 owners[ref.uid] = owner_state(ref, known.meta)
             elif self.graph.is_absent(ref.uid):
                 owners[ref.uid] = Owner.DANGLING
@@ -134,15 +136,20 @@ class GarbageCollector(Controller):
                 unseen = unseen or owners[ref.uid] is not Owner.DANGLING
         return owners, unseen
 
+    def _misplaced(self, node: Node, ref: meta_v1.OwnerReference) -> Owner:
+        """An owner in another namespace is none; but what is in no namespace is not deleted for naming one."""
+        namespace = node.meta.namespace
+        told = f"{ref.api_version}/{ref.kind}, namespace: {namespace}, name: {ref.name}, uid: {ref.uid}"
+        message = f'ownerRef [{told}] does not exist in namespace "{namespace}"'
+        self.recorder.warning(_Referrer(node), "OwnerRefInvalidNamespace", message)
+        return Owner.DANGLING if namespace else Owner.SOLID
+
     async def _live_owner(self, node: Node, ref: meta_v1.OwnerReference) -> Owner:
         resource = self._by_kind.get((ref.api_version.rpartition("/")[0], ref.kind))
         if resource is None:
             raise StatusError(404, "NotFound", f"{node}: its owner's kind {ref.api_version} {ref.kind} is not served")
         if resource.namespaced and not node.meta.namespace:
-            told = f"{ref.api_version}/{ref.kind}, namespace: , name: {ref.name}, uid: {ref.uid}"
-            message = f'ownerRef [{told}] does not exist in namespace ""'
-            self.recorder.warning(_Referrer(node), "OwnerRefInvalidNamespace", message)
-            return Owner.SOLID  # nobody can tell: nothing is deleted for it
+            return self._misplaced(node, ref)
         try:
             namespace = node.meta.namespace if resource.namespaced else ""
             found = await self.client.get(PartialObjectMetadata, ref.name, namespace, resource=resource)

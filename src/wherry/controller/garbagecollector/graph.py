@@ -41,6 +41,10 @@ class Node:
     def orphaning(self) -> bool:
         return self.being_deleted and ORPHAN in self.meta.finalizers
 
+    def misplaced_for(self, dependent: meta_v1.ObjectMeta) -> bool:
+        """Whether it cannot own `dependent`, as it lives in another namespace."""
+        return bool(self.meta.namespace) and self.meta.namespace != dependent.namespace
+
     def __str__(self) -> str:
         return f"{self.resource.plural} {self.meta.namespace}/{self.meta.name}"
 
@@ -90,7 +94,8 @@ class Graph:
         for owner in after:
             self._dependents.setdefault(owner, {})[node.uid] = None
         work = Work()
-        doubtful = any(owner not in self.nodes or self.nodes[owner].being_deleted for owner in after)
+        owners = [self.nodes.get(owner) for owner in after]
+        doubtful = any(owner is None or owner.being_deleted or owner.misplaced_for(node.meta) for owner in owners)
         if doubtful and (old is None or before.keys() != after.keys()):
             work.delete.append(node.uid)
         unblocked = [uid for uid, ref in before.items() if ref.block_owner_deletion
