@@ -27,7 +27,10 @@ _PACKAGES = {
     "": "core", "rbac.authorization.k8s.io": "rbac", "flowcontrol.apiserver.k8s.io": "flowcontrol",
     "internal.apiserver.k8s.io": "apiserverinternal",
 }
-_META_KINDS = ("DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "Status")
+_META_KINDS = (
+    "DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "Status",
+    "APIVersions", "APIGroupList", "APIGroup", "APIResourceList",
+)
 # Strings that Go holds by pointer: "" is a value there.
 _POINTERS = {"storageClassName"}
 

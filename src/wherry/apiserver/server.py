@@ -214,6 +214,8 @@ class APIServer:
             found = self.paths.get(path)
         if found is None:
             raise StatusError(404, "", "404 page not found")
+        if request.method not in ("GET", "HEAD"):
+            raise errors.method_not_allowed()
         return await found(request)
 
     async def _resource(self, request: Request, info: RequestInfo) -> Response:

@@ -159,6 +159,8 @@ async def _translate(raw: web.BaseRequest) -> Request:
     if length is None or length:
         if length is not None and length > MAX_BODY:
             raise _too_large()
+        if raw.headers.get("expect", "").lower() == "100-continue" and raw.transport is not None:
+            raw.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # aiohttp leaves this to its router, which is not here
         body = await _body(raw) if raw.can_read_body else b""
     headers = raw.headers
     plain = {name.lower(): value for name, value in headers.items()}
@@ -221,6 +223,8 @@ async def _body(raw: web.BaseRequest) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise StatusError(504, "Timeout", "request did not complete within the allowed duration") from None
+    except web.RequestPayloadError as error:  # not packed as its head says
+        raise errors.bad_request(" ".join(str(error).split())) from None
     return b"".join(parts)
 
 

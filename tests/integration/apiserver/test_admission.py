@@ -100,6 +100,22 @@ async def test_a_dry_run_uses_nothing(api: API) -> None:
     await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "c"}})
 
 
+async def test_there_is_one_default_priority_class(api: API) -> None:
+    path = "/apis/scheduling.k8s.io/v1/priorityclasses"
+    await api.call("POST", path, {"metadata": {"name": "one"}, "value": 1, "globalDefault": True})
+    words = await refused(api, path, {"metadata": {"name": "two"}, "value": 2, "globalDefault": True})
+    assert words == (
+        'priorityclasses.scheduling.k8s.io "two" is forbidden: PriorityClass one is already marked as default. Only one default can exist'
+    )
+    made = await api.call("POST", path, {"metadata": {"name": "two"}, "value": 2})
+    response = await api.send("PUT", f"{path}/two", {**made, "globalDefault": True})
+    assert response.status == 403
+    assert (await api.call("POST", PODS, pod("p")))["spec"]["priorityClassName"] == "one"
+    await api.call("POST", path, {"metadata": {"name": "system-node-critical"}, "value": 2_000_001_000})
+    response = await api.send("DELETE", f"{path}/system-node-critical")
+    assert (response.status, b"this is a system priority class and cannot be deleted" in response.body) == (403, True)
+
+
 async def test_a_new_node_is_not_ready(api: API) -> None:
     node = await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
     assert node["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]

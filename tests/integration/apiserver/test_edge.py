@@ -120,6 +120,26 @@ async def test_a_body_that_is_too_large(connection: Connection) -> None:
     assert json.loads(body)["reason"] == "RequestEntityTooLarge"
 
 
+async def test_who_asks_before_it_sends_is_told_to_go_on(port: int) -> None:
+    """curl does, with bodies over a kilobyte, and waits a second otherwise."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = b'{"metadata": {"name": "asked"}}'
+    head = f"POST /api/v1/namespaces/n/configmaps HTTP/1.1\r\nHost: x\r\n{AUTH}Content-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode())
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 201 ")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_body_that_is_not_packed_as_it_says(connection: Connection) -> None:
+    headers = AUTH + "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+    status, _, body = await connection.ask("POST /api/v1/namespaces HTTP/1.1", headers, b"not gzip")
+    assert status.startswith("HTTP/1.1 400 ")
+    assert json.loads(body)["reason"] == "BadRequest"
+
+
 async def test_without_credentials(connection: Connection) -> None:
     status, _, body = await connection.ask("GET /api/v1/pods HTTP/1.1", "")
     assert status == "HTTP/1.1 401 Unauthorized"

@@ -103,6 +103,37 @@ async def test_a_kind_that_protobuf_does_not_know(api: API) -> None:
     assert b"only the following media types are accepted: application/json, application/yaml" in response.body
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api", "APIVersions"), ("/api/v1", "APIResourceList"), ("/apis", "APIGroupList"), ("/apis/apps", "APIGroup")],
+)
+async def test_discovery_in_protobuf(api: API, path: str, kind: str) -> None:
+    response = await api.send("GET", path, accept=PROTOBUF)
+    assert (response.content_type, to_object(response.body)["kind"]) == (PROTOBUF, kind)
+
+
+@pytest.mark.parametrize(
+    ("accept", "found"),
+    [
+        ("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "apidiscovery.k8s.io/v2"),
+        ("application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList", "apidiscovery.k8s.io/v2beta1"),
+        ("application/json;g=apidiscovery.k8s.io;v=v9;as=APIGroupDiscoveryList,application/json", "v1"),
+        ("application/json;g=apidiscovery.k8s.io;v=v9;as=APIGroupDiscoveryList", None),
+        ("text/html", None),
+    ],
+)
+async def test_discovery_at_once(api: API, accept: str, found: str | None) -> None:
+    response = await api.send("GET", "/apis", accept=accept)
+    if found is None:
+        assert response.status == 406
+    else:
+        assert json.loads(response.body)["apiVersion"] == found
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/version"), ("DELETE", "/healthz"), ("PUT", "/apis"), ("CONNECT", "/")])
+async def test_plain_paths_are_only_read(api: API, method: str, path: str) -> None:
+    assert (await api.send(method, path)).status == 405
+
+
 # --- gzip --------------------------------------------------------------------------------------------
 
 

@@ -97,3 +97,22 @@ async def test_an_owner_that_never_was_counts_as_gone(world):
         await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="c", namespace="default", owner_references=[ref])))
         await w.settle()
         assert await names(w, core_v1.ConfigMap) == []
+
+
+async def test_an_owner_in_another_namespace_is_none(world):
+    async with world() as w:
+        for namespace in ("default", "other"):
+            await w.namespace(namespace)
+        w.start(GarbageCollector)
+        owner = await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="o", namespace="other")))
+        await w.settle()
+        ref = meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name="o", uid=owner.metadata.uid)
+        await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="c", namespace="default", owner_references=[ref])))
+        await w.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name="n", owner_references=[ref])))
+        await w.settle()
+        assert await names(w, core_v1.ConfigMap) == []
+        assert (await w.client.get(core_v1.Node, "n")).metadata.owner_references, "what is in no namespace stays"
+        events = (await w.client.list(core_v1.Event, "default")).items
+        told = {each.involved_object.kind: each.message for each in events if each.reason == "OwnerRefInvalidNamespace"}
+        shown = f"ownerRef [v1/ConfigMap, namespace: {{}}, name: o, uid: {owner.metadata.uid}] does not exist in namespace "
+        assert told == {"ConfigMap": shown.format("default") + '"default"', "Node": shown.format("") + '""'}

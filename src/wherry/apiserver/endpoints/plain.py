@@ -6,11 +6,15 @@ import hashlib
 import platform
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from wherry import __version__
 from wherry.api.discovery import Discovery, Encoded, api_versions
 from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response
 from wherry.apiserver.codec import encode
+from wherry.apiserver.endpoints.answers import answer
+from wherry.apiserver.negotiation import JSON, accepted
 
 KUBERNETES = (1, 37, 0)
 Check = Callable[[], str]  # "" when all is well, else what is wrong
@@ -32,7 +36,7 @@ async def version(request: Request) -> Response:
         "goVersion": f"python{platform.python_version()}", "compiler": platform.python_implementation().lower(),
         "platform": f"linux/{machine}",
     }
-    return Response(200, encode(shown))
+    return Response(200, msgspec.json.format(encode(shown), indent=2))  # for people to read, as upstream's
 
 
 class Health:
@@ -84,16 +88,16 @@ class DiscoveryPaths:
         prefix = request.path.strip("/")
         accept = request.headers.get("accept", "")
         for clause in accept.split(","):
-            if "g=apidiscovery.k8s.io" in clause and "as=APIGroupDiscoveryList" in clause:
-                form = "v2beta1" if "v=v2beta1" in clause else "v2"
+            form = _aggregated(clause)
+            if form:
                 found = self._current().aggregated(prefix, form)
                 media = f"application/json;g=apidiscovery.k8s.io;v={form};as=APIGroupDiscoveryList"
                 return tagged(request, found, media)
             if clause.strip().startswith(("application/json", "*/*")):
                 break
         if prefix == "api":
-            return Response(200, encode(api_versions(request.headers.get("host", ""))))
-        return Response(200, self._current().api_group_list.body)
+            return answer(encode(api_versions(request.headers.get("host", ""))), accepted(request))
+        return answer(self._current().api_group_list.body, accepted(request))
 
     async def below(self, request: Request) -> Response:
         """/api/v1, /apis/GROUP and /apis/GROUP/VERSION."""
@@ -107,7 +111,15 @@ class DiscoveryPaths:
             found = self._current().api_resource_list(parts[1], parts[2])
         if found is None:
             raise StatusError(404, "", "404 page not found")
-        return Response(200, found.body)
+        return answer(found.body, accepted(request))
+
+
+def _aggregated(clause: str) -> str:
+    """The version in which a clause of Accept asks for all of discovery at once; "" when it does not."""
+    kind, *params = (part.strip() for part in clause.split(";"))
+    if kind != JSON or not {"g=apidiscovery.k8s.io", "as=APIGroupDiscoveryList"} <= set(params):
+        return ""
+    return next((form for form in ("v2", "v2beta1") if f"v={form}" in params), "")
 
 
 def tagged(request: Request, found: Encoded, media: str) -> Response:
