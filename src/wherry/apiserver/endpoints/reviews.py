@@ -17,7 +17,7 @@ from wherry.apiserver.codec import encode
 from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.endpoints.options import set_write_options
 from wherry.apiserver.endpoints.write import check_kind, check_namespace, decode_body
-from wherry.apiserver.negotiation import accepted
+from wherry.apiserver.negotiation import SERVED, accepted, not_acceptable
 from wherry.apiserver.registry.managed import manage_update
 from wherry.apiserver.requestinfo import RequestInfo
 from wherry.util.clock import rfc3339
@@ -35,7 +35,10 @@ def _asked(call: Call) -> Object:
 
 
 def _answered(call: Call, obj: Object) -> Response:
-    return answer(encode({"kind": obj["kind"], "apiVersion": obj["apiVersion"], **obj}), accepted(call.request), 201)
+    media = accepted(call.request)
+    if media.as_:  # an answer to a question has no columns, and no metadata to speak of
+        raise not_acceptable(f"only the following media types are accepted: {SERVED}")
+    return answer(encode({"kind": obj["kind"], "apiVersion": obj["apiVersion"], **obj}), media, 201)
 
 
 def user_json(user: UserInfo) -> dict[str, Any]:
