@@ -87,7 +87,9 @@ def _subresources(server: APIServer, options: Options) -> None:
         server.subresources["*", "*", name] = views
     server.subresources["*", "*", "scale"] = Scale(clock)
     server.subresources["", "namespaces", "finalize"] = Finalize(clock)
-    server.subresources["", "pods", "binding"] = Binding(clock, server)
+    binding = Binding(clock, server)
+    server.subresources["", "pods", "binding"] = binding
+    server.virtuals["", "bindings"] = binding.by_name(server.store, server.codecs)
     server.subresources["", "serviceaccounts", "token"] = TokenRequest(options.signer, server)
     nodes = Nodes(options.connect)
     for name in ("exec", "attach", "portforward"):

@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import pytest
+import yaml
 from api_harness import API
 
 from wherry.api.protobuf import MAGIC, to_object
@@ -93,6 +94,13 @@ async def test_a_watch_in_protobuf(api: API) -> None:
     assert length == len(event) - 4
     assert to_object(event[event.index(MAGIC) :])["metadata"]["name"] == "c"
     await response.stream.aclose()  # type: ignore[union-attr]
+
+
+async def test_a_watch_is_no_yaml(api: API) -> None:
+    response = await api.send("GET", f"{CONFIG_MAPS}?watch=1", accept="application/yaml")
+    assert (response.status, yaml.safe_load(response.body)["message"]) == (
+        406, f"only the following media types are accepted: application/json;stream=watch, {PROTOBUF};stream=watch",
+    )
 
 
 async def test_a_kind_that_protobuf_does_not_know(api: API) -> None:

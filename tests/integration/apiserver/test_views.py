@@ -96,3 +96,16 @@ async def test_a_binding_names_a_node(api: API) -> None:
     assert message == (
         'Binding "p" is invalid: [target.kind: Unsupported value: "Minion": supported values: "Node", "<empty>", target.name: Required value]'
     )
+
+
+async def test_an_older_binding_names_its_pod(api: API) -> None:
+    path = "/api/v1/namespaces/n/bindings"
+    target = {"kind": "Node", "name": "n1"}
+    bound = await api.call("POST", path, {"metadata": {"name": "p"}, "target": target})
+    assert bound["status"] == "Success"
+    assert (await api.call("GET", f"{PODS}/p"))["spec"]["nodeName"] == "n1"
+    for body, status in (
+        ({"metadata": {"name": "nope"}, "target": target}, 404), ({"metadata": {"name": "p"}, "target": target}, 409), ({"target": target}, 422),
+    ):
+        assert (await api.send("POST", path, body)).status == status
+    assert (await api.send("GET", path)).status == 405

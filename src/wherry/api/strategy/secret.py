@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from wherry.api.strategy.configmap import MAX_BYTES, decoded_length, validate_fr
 from wherry.api.strategy.rules import Causes, by_rule, config_map_key_faults, immutable
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid, required, too_long
+from wherry.apimachinery.jsonsyntax import explain
 
 Dict = dict[str, Any]
 SERVICE_ACCOUNT_NAME = "kubernetes.io/service-account.name"
@@ -33,11 +33,9 @@ def _json(data: Dict, key: str, errs: Causes) -> None:
     if key not in data:
         errs.append(required(f"data[{key}]"))
         return
-    try:
-        json.loads(base64.b64decode(data[key]))
-    except ValueError as error:
-        words = "unexpected end of JSON input" if not data[key] else str(error)
-        errs.append(invalid(f"data[{key}]", "<secret contents redacted>", words))
+    wrong = explain(base64.b64decode(data[key]))
+    if wrong is not None:
+        errs.append(invalid(f"data[{key}]", "<secret contents redacted>", wrong))
 
 
 def validate(obj: Dict) -> list[Cause]:

@@ -21,7 +21,7 @@ from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import Shape, shape_for
 from wherry.apiserver.endpoints.watch import Watch, event_line
 from wherry.apiserver.endpoints.watchsocket import headers_of, over_websocket
-from wherry.apiserver.negotiation import JSON, PROTOBUF, Media, accepted
+from wherry.apiserver.negotiation import JSON, PROTOBUF, YAML, Media, accepted, not_acceptable
 from wherry.apiserver.registry.store import Store
 from wherry.storage.cached import CachedObject
 from wherry.storage.cacher import Cacher
@@ -76,6 +76,9 @@ async def list_or_watch(call: Call, store: Store, clock: Clock) -> Response:
     shape = shape_for(call.codec, media, request.param("includeObject"), clock, single=watch)
     selection = Selection(info.namespace, info.name, options.labels, options.fields)
     if watch:
+        if media.type == YAML:
+            streams = f"{JSON};stream=watch, {PROTOBUF};stream=watch"
+            raise not_acceptable(f"only the following media types are accepted: {streams}")
         return await _watch(call, store, options, selection, shape, media, clock)
     if not options.exact:
         await fresh(store.cacher, options.revision, clock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from wherry.api.printers.default import SCALE
@@ -10,7 +12,7 @@ from wherry.api.schemas import definition
 from wherry.api.strategy.pod.update import validate_binding
 from wherry.apimachinery import errors
 from wherry.apimachinery.decode import decode
-from wherry.apimachinery.fielderrors import invalid
+from wherry.apimachinery.fielderrors import invalid, required
 from wherry.apimachinery.http import Response
 from wherry.apimachinery.labels import from_label_selector
 from wherry.apimachinery.managedfields import apply_patch
@@ -122,6 +124,24 @@ class Binding:
 
         await store.update(call, call.info.namespace, call.info.name, transform, trusted=True)
         return Response(201, encode(SUCCESS))
+
+    def by_name(self, stores: Callable[[str, str], Store], codecs: Mapping[tuple[str, str, str], Codec]) -> Callable[[Call], Awaitable[Response]]:
+        """The older way: a Binding posted beside the Pods, that names its Pod itself."""
+
+        async def bind(call: Call) -> Response:
+            if call.info.verb != "create" or call.info.name:
+                raise errors.method_not_allowed()
+            body = decode_other(call, "Binding", "v1", "io.k8s.api.core.v1.Binding")
+            write.check_namespace(call, body)
+            name = body["metadata"].get("name") or ""
+            if not name:
+                cause = required("metadata.name", "name or generateName is required")
+                raise errors.invalid("", "Binding", "", [cause])
+            call.info = replace(call.info, resource="pods", subresource="binding", name=name)
+            call.codec = codecs["", "v1", "pods"]
+            return await self(call, stores("", "pods"))
+
+        return bind
 
     @staticmethod
     def _check(pod: Object, body: Object, node: str) -> None:
