@@ -125,7 +125,9 @@ class Binding:
         await store.update(call, call.info.namespace, call.info.name, transform, trusted=True)
         return Response(201, encode(SUCCESS))
 
-    def by_name(self, stores: Callable[[str, str], Store], codecs: Mapping[tuple[str, str, str], Codec]) -> Callable[[Call], Awaitable[Response]]:
+    def by_name(
+        self, stores: Callable[[str, str], Store], codecs: Mapping[tuple[str, str, str], Codec]
+    ) -> Callable[[Call], Awaitable[Response]]:
         """The older way: a Binding posted beside the Pods, that names its Pod itself."""
 
         async def bind(call: Call) -> Response:
