@@ -9,22 +9,15 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_harness import eventually, running
+from cluster_harness import eventually
 from raw_api import APPLY, MERGE, STRATEGIC, RawAPI
 
 POD = {"containers": [{"name": "c", "image": "busybox:1.36"}]}
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": POD}
 RC = {"selector": {"a": "b"}, "template": TEMPLATE}
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawAPI]:
-    with running("e2e-conf-api", tmp_path_factory.mktemp("machinery"), "--fidelity", "sim") as cluster:
-        yield RawAPI(cluster)
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ its status is a thing apart.  Kinds that nothing acts on yet must pass too, and 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_harness import running
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -86,12 +84,9 @@ KINDS: list[Kind] = [
 IDLE_GROUPS = ("admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io")
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawAPI]:
-    with running("e2e-conf-ops", tmp_path_factory.mktemp("operations"), "--fidelity", "sim") as cluster:
-        api = RawAPI(cluster)
-        api.namespace("ops")
-        yield api
+@pytest.fixture(scope="module", autouse=True)
+def namespace(api: RawAPI) -> None:
+    api.namespace("ops")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[f"{plural}.{group}" if group else plural for group, _, plural, *_ in KINDS])

@@ -176,6 +176,42 @@ async def test_finalizers_hold_an_object(api: API) -> None:
     assert (await api.send("GET", f"{CONFIG_MAPS}/c")).status == 404
 
 
+@pytest.mark.parametrize("then", ["removed", "replaced", "written"])
+async def test_a_delete_that_a_kubelet_is_quicker_with(api: API, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+    """Between the mark of a Pod that goes at once and its removal, somebody acts on the mark."""
+    body = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    made = await api.call("POST", PODS, body)
+    remove, calls = api.server.storage.delete, list[str]()
+
+    async def overtaken(key: str, revision: int) -> Any:
+        calls.append(key)
+        if len(calls) > 1:
+            return await remove(key, revision)
+        if then == "written":
+            await api.call("PATCH", f"{PODS}/p/status", {"status": {"message": "ended"}}, content_type=MERGE)
+        else:
+            await remove(key, revision)
+        if then == "replaced":
+            await api.call("POST", PODS, body)
+        return await remove(key, revision)
+
+    monkeypatch.setattr(api.server.storage, "delete", overtaken)
+    gone = await api.call("DELETE", f"{PODS}/p", {"gracePeriodSeconds": 0})
+    assert gone["metadata"]["uid"] == made["metadata"]["uid"]
+    left = await api.send("GET", f"{PODS}/p")
+    assert left.status == (200 if then == "replaced" else 404), "another one of its name is let be"
+
+
+async def test_finalizers_of_a_namespace_are_written_by_revision(api: API) -> None:
+    """Else the controller, taking its own away, would undo what somebody wrote while it looked."""
+    read = await api.call("GET", "/api/v1/namespaces/n")
+    both = {"metadata": {"name": "n"}, "spec": {"finalizers": ["kubernetes", "example.com/f"]}}
+    assert (await api.call("PUT", "/api/v1/namespaces/n/finalize", both))["spec"] == both["spec"]
+    status, message = await failure(api, "PUT", "/api/v1/namespaces/n/finalize", {**read, "spec": {"finalizers": []}})
+    assert (status, "the object has been modified" in message) == (409, True)
+    assert (await api.call("GET", "/api/v1/namespaces/n"))["spec"] == both["spec"]
+
+
 async def test_a_dry_run_changes_nothing(api: API) -> None:
     made = await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "c"}})
     patched = await api.call("PATCH", f"{CONFIG_MAPS}/c?dryRun=All", {"data": {"a": "b"}}, content_type=MERGE)

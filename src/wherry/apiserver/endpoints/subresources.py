@@ -81,14 +81,19 @@ class Finalize:
             raise errors.method_not_allowed()
         set_write_options(call)
         obj = write.decode_body(call, call.request.body)
+        given = (obj.get("metadata") or {}).get("resourceVersion")
 
         def transform(old: Object | None) -> Object:
             assert old is not None
+            if given:  # who read an older version is not to undo what came since
+                old["metadata"]["resourceVersion"] = given
             spec = old.setdefault("spec", {})
             spec["finalizers"] = obj.get("spec", {}).get("finalizers", [])
             return old
 
-        written = await store.update(call, "", call.info.name or call.info.namespace, transform, trusted=True)
+        written = await store.update(
+            call, "", call.info.name or call.info.namespace, transform, trusted=True, unconditional=not given,
+        )
         return write.respond(call, store, written, self._clock)
 
 

@@ -63,6 +63,13 @@ class Written:
         self.dry = dry  # nothing was written
 
 
+class _Overtaken(Exception):
+    """An object that a delete had marked was written or removed by another before the delete was through."""
+
+    def __init__(self, written: Written) -> None:
+        self.written = written
+
+
 class Store:
     """All writes of one resource."""
 
@@ -308,17 +315,27 @@ class Store:
     # -- delete ----------------------------------------------------------------------------------
 
     async def delete(self, call: Call, namespace: str, name: str, options: deletion.DeleteOptions) -> Written:
-        """Delete, or begin to: an object with finalizers or a grace period is only marked.  Raises StatusError."""
+        """Delete, or begin to: an object with finalizers or a grace period is only marked.  Raises StatusError.
+
+        Who sees the mark (a kubelet) may take the object away before this does: then it is done all the same.
+        """
+        begun: Written | None = None
         for _ in range(MAX_TRIES):
             entry = self.newest(namespace, name)
             if entry is None:
+                if begun is not None:
+                    return begun
                 raise self.missing(name)
             obj: Object = decode_json(entry.value)
+            if begun is not None and obj["metadata"]["uid"] != begun.obj["metadata"]["uid"]:
+                return begun  # another one of its name
             deletion.check_preconditions(self.resource, obj, entry.revision, options)
             await self.chain.admit(self._attributes(call, "DELETE", None, obj, name))
             await self.chain.validate(self._attributes(call, "DELETE", None, obj, name))
             try:
                 return await self._try_delete(call, entry, obj, options)
+            except _Overtaken as overtaken:
+                begun = overtaken.written
             except (RevisionMismatch, KeyMissing):
                 await self._settle(entry.key)
         raise errors.conflict(self.resource.group, self.resource.plural, name)
@@ -339,7 +356,13 @@ class Store:
         if self.resource.strategy.graceful and value != entry.value:
             # Upstream marks what it can take away at once, too: watchers see the Pod go, with no grace left.
             revision = (await self._put(self.storage.update(entry.key, value, revision, self.resource.ttl))).revision
-        gone = await self._put(self.storage.delete(entry.key, revision))
+        try:
+            gone = await self._put(self.storage.delete(entry.key, revision))
+        except (RevisionMismatch, KeyMissing):
+            await self._settle(entry.key)
+            if revision == entry.revision:
+                raise
+            raise _Overtaken(Written(obj, value, revision, deleted=True)) from None
         self._deleted(obj)
         return Written(obj, value, gone.revision, deleted=True)
 
