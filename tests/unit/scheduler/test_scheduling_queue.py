@@ -205,8 +205,11 @@ async def test_a_clock_that_is_set_makes_no_back_off_shorter_or_longer(jump: flo
     clock = FakeClock()
     queue = SchedulingQueue(clock, HINTS)
     running = asyncio.create_task(queue.run())
-    wanted = parked(queue)
-    queue.happened(ASSIGNED_POD, Action.DELETE, pod(), None)
+    wanted = pod()
+    queue.add(wanted)
+    entry = queue.take()
+    assert entry is not None
+    queue.park(entry, frozenset(), retry=True)
     await clock.advance(0.5)
     clock.jump(jump)
     await clock.advance(0.4)
