@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from wherry.api.printers.default import SCALE
@@ -144,7 +143,7 @@ class Binding:
             if not name:
                 cause = required("metadata.name", "name or generateName is required")
                 raise errors.invalid("", "Binding", "", [cause])
-            call.info = replace(call.info, resource="pods", subresource="binding", name=name)
+            call.info = call.info._replace(resource="pods", subresource="binding", name=name)
             call.codec = codecs["", "v1", "pods"]
             return await self(call, stores("", "pods"))
 
