@@ -14,7 +14,7 @@ import pytest
 from wherry.runtime.embedded import cgroups, linux, records, rtnl
 from wherry.runtime.embedded.config import RuntimeConfig, link_alias
 from wherry.runtime.embedded.runtime import EmbeddedRuntime
-from wherry.runtime.interface import ContainerState, SandboxState
+from wherry.runtime.interface import ContainerState, RuntimeFault, SandboxState
 from wherry.util.clock import RealClock
 
 
@@ -100,7 +100,7 @@ async def test_at_every_step(config: RuntimeConfig, runtime: EmbeddedRuntime, tm
             try:
                 await look_and_go_on(successor, config, out)
                 await nothing_is_left(successor, config)
-            except AssertionError as error:
+            except (AssertionError, RuntimeFault) as error:
                 wrong.append(f"before step {at}, {what.strip()}: {error}")
             await successor.close()
             if how == "ended":

@@ -4,15 +4,18 @@ conmon waits on a pipe before it does anything, so that it is in its cgroup befo
 and tells over another what came of `runc create`.
 """
 
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wherry.runtime.embedded import exits
 from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.records import ProcessId
 from wherry.runtime.interface import RuntimeFault
@@ -102,6 +105,28 @@ def create(job: Job, cgroups: Cgroups, cgroup: str, runtime: Sequence[str]) -> t
         return ProcessId.of(pid), ProcessId.of(int((job.bundle / "conmon.pid").read_text()))
     except (ProcessLookupError, OSError, ValueError):
         raise RuntimeFault("the container ended before it was started", "RunContainerError") from None
+
+
+def end_unfinished(container_id: str, runtime: str) -> None:
+    """End what a process that died left at work on making a container: conmon goes on without it, and runc under conmon."""
+    tools = {"conmon", "nsenter", os.path.basename(runtime)}
+    for _ in range(20):  # in rounds, for what begins meanwhile
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _works_on(pid, container_id, tools)]
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in found:
+            exits.reap_within(pid, 1.0)
+
+
+def _works_on(pid: int, container_id: str, tools: set[str]) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return False
+    return os.path.basename(arguments[0]) in tools and container_id in arguments
 
 
 def _answer(descriptor: int, timeout: float) -> dict[str, Any]:

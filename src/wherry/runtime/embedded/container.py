@@ -239,6 +239,7 @@ class Containers:
     def unstart(self, record: ContainerRecord) -> ContainerRecord:
         """Undo a start that a crash interrupted: the container is created again."""
         pids = [self.directory(record.id) / name for name in ("conmon.pid", "pid")]
+        conmon.end_unfinished(record.id, self._config.runtime)
         self.kill(record)
         overlay.delete_container(self._config.runtime, self._config.oci_state, record.id)
         for path in [*pids, self._config.exits / record.id]:
