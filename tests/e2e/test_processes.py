@@ -70,7 +70,7 @@ def asked(cluster: Cluster, url: str, *, token: bool = False) -> tuple[int, str]
 
 
 @pytest.mark.parametrize(
-    ("name", "figure"), [("scheduler", "scheduler_schedule_attempts_total{"), ("controller-manager", 'workqueue_adds_total{name="deployment"}')],
+    ("name", "figure"), [("scheduler", "scheduler_schedule_attempts_total{"), ("controller-manager", 'workqueue_adds_total{name="deployment-controller"}')],
 )
 def test_scheduler_and_controllers_show_their_figures_to_whom_the_api_server_lets(cluster: Cluster, name: str, figure: str) -> None:
     base = f"https://localhost:{records(cluster)[name]['port']}"
