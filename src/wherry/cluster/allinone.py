@@ -91,6 +91,7 @@ class Cluster:
                     except TimeoutError:
                         log.info("the controllers are busy still with what became of the Pods: going on")
                 collector.settle()
+                tasks.append(group.create_task(collector.run(clock), name="collector"))
                 self.ready = True
                 self._notify(ready=True)
                 await stop.wait()

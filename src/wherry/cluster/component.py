@@ -59,8 +59,11 @@ async def _main(config: ClusterConfig, component: str, node: str, supervised: bo
     if supervised:
         loop.add_reader(LIFELINE, work.cancel)  # nothing is ever written to it
 
+    clock, upkeep = RealClock(), list[asyncio.Task[None]]()
+
     def ready() -> None:
         collector.settle()
+        upkeep.append(loop.create_task(collector.run(clock), name="collector"))
         log.info("%s is ready", title(component, node))
         if supervised:
             tell(ready=True)
@@ -70,7 +73,7 @@ async def _main(config: ClusterConfig, component: str, node: str, supervised: bo
         if supervised:
             tell(port=port)
 
-    await COMPONENTS[component].run(Setting(config, RealClock(), ready, node, listens))
+    await COMPONENTS[component].run(Setting(config, clock, ready, node, listens))
 
 
 def tell(**fields: object) -> None:
