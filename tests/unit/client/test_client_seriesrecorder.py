@@ -66,7 +66,7 @@ async def test_a_series_that_goes_on_is_written_after_half_an_hour_and_one_that_
     expired = False
 
     class Server:
-        async def create(self, event: core_v1.Event) -> None:
+        async def post(self, event: core_v1.Event) -> None:
             written.append(("create", event.reason))
 
         async def patch(self, kind: type, name: str, patch: Any, namespace: str, *, patch_type: str) -> None:

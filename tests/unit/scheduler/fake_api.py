@@ -106,7 +106,7 @@ class FakeApi:
             raise StatusError(409, "Conflict", "another of that name")
         return found
 
-    async def create(self, obj: Any, *, subresource: str = "", name: str = "", namespace: str | None = None) -> Any:
+    async def post(self, obj: Any, *, subresource: str = "", name: str = "", namespace: str | None = None) -> Any:
         await asyncio.sleep(0)
         if not subresource:
             return obj  # an event
