@@ -8,10 +8,12 @@ import socket
 import subprocess
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wherry.cluster.config import ClusterConfig, ConfigError
-from wherry.proxy import nft
-from wherry.runtime.embedded.config import RuntimeConfig
+
+if TYPE_CHECKING:
+    from wherry.runtime.embedded.config import RuntimeConfig
 
 PROGRAMS = {"runc": "runc", "conmon": "conmon", "nft": "nftables", "skopeo": "skopeo"}  # and their Debian packages
 _LISTEN = "0A"  # in the words of /proc/net/tcp
@@ -19,6 +21,8 @@ _LISTEN = "0A"  # in the words of /proc/net/tcp
 
 def runtime_config(config: ClusterConfig) -> RuntimeConfig:
     """Where the embedded runtime of this cluster keeps its things."""
+    from wherry.runtime.embedded.config import RuntimeConfig
+
     return RuntimeConfig(
         cluster=config.name, root=config.data / "runtime", state=config.run / "runtime",
         pod_cidr=IPv4Network(config.pod_range), node_cidr=config.node_range, service_cidr=IPv4Network(config.service_range),
@@ -93,4 +97,6 @@ def clean(config: ClusterConfig) -> None:
     cleanup(config.name, runtime_config(config).state)
     for point in linux.mounts_under(config.data / "kubelet"):  # volumes in memory
         linux.unmount(point)
+    from wherry.proxy import nft
+
     subprocess.run(["nft", "-f", "-"], input=nft.remove(config.name), text=True, capture_output=True, check=False)

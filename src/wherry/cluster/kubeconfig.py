@@ -9,12 +9,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from wherry.cluster.config import ClusterConfig, ConfigError, write_private
-from wherry.cluster.pki import PKI, Pair
+
+if TYPE_CHECKING:
+    from wherry.cluster.pki import PKI, Pair
 
 _SECTIONS = ("clusters", "contexts", "users")
 MERGED = "kubeconfigs"  # in the cluster's data: the files of users that it was merged into

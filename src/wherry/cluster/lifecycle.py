@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,8 +37,10 @@ from wherry.cluster.config import (
     stand_in,
     write_private,
 )
-from wherry.cluster.pki import PKI
 from wherry.util.clock import RealClock
+
+if TYPE_CHECKING:
+    from wherry.cluster.pki import PKI
 
 START_SECONDS, STOP_SECONDS = 90.0, 15.0
 _TAKEN = re.compile(r"bind on address \('([^']*)', (\d+)")  # in asyncio's words
@@ -147,6 +150,8 @@ def _forsake(config: ClusterConfig) -> None:
 
 def prepare(config: ClusterConfig) -> PKI:
     """Folders, settings, certificates and kubeconfig.  Raises ConfigError, LifecycleError."""
+    from wherry.cluster.pki import PKI
+
     try:
         config.data.mkdir(parents=True, exist_ok=True)
         config.run.mkdir(parents=True, exist_ok=True)
@@ -171,26 +176,36 @@ def up(asked: Asked, progress: Progress) -> tuple[ClusterConfig, bool]:
             if not config.ready_file.exists():  # whoever began it was killed
                 _await_file(config, pid, progress)
             return config, False
-        config = _made(asked, progress)
-        start(config, progress, verbose=asked.verbose)
+        with _chosen(asked) as config:
+            started = _spawn(config, verbose=asked.verbose)
+            try:
+                _make(config, progress)
+            except BaseException:
+                started.give_up()
+                raise
+        start(config, started, progress)
         return config, True
 
 
-def _made(asked: Asked, progress: Progress) -> ClusterConfig:
-    """A cluster that is to start, with its settings on disk.  One after the other on this host, whatever their names: each
-    takes the port and the address ranges that nobody has yet.  Raises ConfigError, LifecycleError."""
+@contextlib.contextmanager
+def _chosen(asked: Asked) -> Iterator[ClusterConfig]:
+    """The settings of a cluster that is to start.  Clusters are made one after the other on this host, whatever their names:
+    each takes the port and the address ranges that nobody has yet.  Raises ConfigError."""
     folder = os.open(folders(asked.name)[1].parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        config = asked.choose()
-        host.check(config)
-        _forsake(config)
-        if told := remains.moved(config):
-            progress(told)
-        prepare(config)
-        return config
+        yield asked.choose()
     finally:
         os.close(folder)
+
+
+def _make(config: ClusterConfig, progress: Progress) -> None:
+    """Put a cluster's settings on disk.  Raises ConfigError, LifecycleError."""
+    host.check(config)
+    _forsake(config)
+    if told := remains.moved(config):
+        progress(told)
+    prepare(config)
 
 
 def _agree(config: ClusterConfig, current: ClusterConfig) -> None:
@@ -220,7 +235,8 @@ def foreground(asked: Asked, progress: Progress) -> int:
     with locked(asked.name, progress):
         if _recorded(folders(asked.name)[1]):
             raise LifecycleError(f"cluster {asked.name!r} runs already: {spelt('down', asked.name)} first")
-        config = _made(asked, progress)
+        with _chosen(asked) as config:
+            _make(config, progress)
         config.ready_file.unlink(missing_ok=True)
         _record(config, os.getpid())
     process.log_to_stderr(verbose=asked.verbose)
@@ -231,19 +247,44 @@ def foreground(asked: Asked, progress: Progress) -> int:
             _pid_file(config.run).unlink(missing_ok=True)
 
 
-def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -> None:
-    """Start the process and wait until it is ready.  Raises LifecycleError with what it said."""
-    fresh = not (config.run / "runtime").exists()  # nothing of it on this host: a failure leaves nothing, either
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A cluster's process that loads its code, and begins when `go` is written to: on another core, while its settings are made."""
+
+    process: subprocess.Popen[bytes]
+    go: int
+    notify: int
+
+    def begin(self) -> None:
+        """Its settings are there."""
+        with contextlib.suppress(BrokenPipeError):  # `notify` tells why
+            os.write(self.go, b"\n")
+        os.close(self.go)
+
+    def give_up(self) -> None:
+        """It has begun nothing yet: without its `go` it ends."""
+        os.close(self.go)
+        os.close(self.notify)
+        self.process.wait()
+
+
+def _spawn(config: ClusterConfig, *, verbose: bool) -> Started:
     reading, writing = os.pipe()
-    log = config.run / "wherry.log"
-    command = _command(config, writing, verbose=verbose)
-    config.ready_file.unlink(missing_ok=True)
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=(writing,), cwd="/",
-        )
+    waiting, go = os.pipe()
+    command = _command(config, writing, waiting, verbose=verbose)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=(writing, waiting), cwd="/")
     os.close(writing)
+    os.close(waiting)
+    return Started(process, go, reading)
+
+
+def start(config: ClusterConfig, started: Started, progress: Progress) -> None:
+    """Let the process begin and wait until it is ready.  Raises LifecycleError with what it said."""
+    fresh = not (config.run / "runtime").exists()  # nothing of it on this host: a failure leaves nothing, either
+    process, reading, log = started.process, started.notify, config.run / "wherry.log"
+    config.ready_file.unlink(missing_ok=True)
     _record(config, process.pid)
+    started.begin()
     error = INTERRUPTED
     try:
         error = _await_ready(reading, progress)
@@ -261,9 +302,10 @@ def start(config: ClusterConfig, progress: Progress, *, verbose: bool = False) -
         raise LifecycleError(f"{explain(error, config)}\n(the log is {log})")
 
 
-def _command(config: ClusterConfig, notify: int, *, verbose: bool) -> list[str]:
-    python = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.process"]
-    return [*python, config.name, "--notify", str(notify), "--data-dir", str(config.data)] + (["--verbose"] if verbose else [])
+def _command(config: ClusterConfig, notify: int, go: int, *, verbose: bool) -> list[str]:
+    command = [sys.executable, "-X", "frozen_modules=on", "-m", "wherry.cluster.process", config.name, "--notify", str(notify)]
+    command += ["--data-dir", str(config.data), "--go", str(go), "--log", str(config.run / "wherry.log")]
+    return command + ["--load", "supervisor" if config.processes else config.fidelity] + (["--verbose"] if verbose else [])
 
 
 def _await_ready(fd: int, progress: Progress) -> str:

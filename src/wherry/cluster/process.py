@@ -109,6 +109,27 @@ def run(config: ClusterConfig, fd: int | None) -> int:
     return 0
 
 
+def _told_to_go(fd: int, what: str, log_file: str) -> bool:
+    """Load what takes a second while whoever started us makes the cluster's settings; False when they come to nothing."""
+    if what == "supervisor":
+        from wherry.cluster import supervisor  # noqa: F401
+    else:
+        from wherry.cluster import allinone  # noqa: F401
+    if what in ("real", "sim"):
+        from wherry.kubelet import kubelet  # noqa: F401
+    if what == "real":
+        from wherry.runtime.embedded import runtime  # noqa: F401
+    told = os.read(fd, 1)
+    os.close(fd)
+    if not told:
+        return False
+    output = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    return True
+
+
 def entry() -> int:
     """`python -m wherry.cluster.process`."""
     parser = argparse.ArgumentParser()
@@ -116,7 +137,12 @@ def entry() -> int:
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--notify", type=int)
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--go", type=int, help="load the code, then wait for a byte on this file descriptor; at its end, end")
+    parser.add_argument("--log", help="the file for the output from then on")
+    parser.add_argument("--load", default="", help="what will be run: supervisor, or a fidelity")
     args = parser.parse_args()
+    if args.go is not None and not _told_to_go(args.go, args.load, args.log):
+        return 0
     log_to_stderr(verbose=args.verbose)
     config = load(args.name, args.data_dir)
     if config is None:

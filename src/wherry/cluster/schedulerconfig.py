@@ -6,15 +6,20 @@ Its text is kept, not the file's name: what the next `up` starts does not depend
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wherry.cluster.config import ClusterConfig, ConfigError
-from wherry.scheduler.config import SchedulerConfig, SchedulerConfigError, parse
+
+if TYPE_CHECKING:  # the command that starts a cluster without such a file need not load the scheduler
+    from wherry.scheduler.config import SchedulerConfig
 
 
 def read(file: str) -> str:
     """The text of a file that can be used; "" of no file: the default scheduler.  Raises ConfigError."""
     if not file:
         return ""
+    from wherry.scheduler.config import SchedulerConfigError, parse
+
     try:
         text = Path(file).read_text()
         parse(text)
@@ -27,6 +32,8 @@ def read(file: str) -> str:
 
 def of(config: ClusterConfig) -> SchedulerConfig:
     """What the cluster's scheduler is to do.  Raises ConfigError when an older wherry kept what this one refuses."""
+    from wherry.scheduler.config import SchedulerConfig, SchedulerConfigError, parse
+
     if not config.scheduler:
         return SchedulerConfig()
     try:

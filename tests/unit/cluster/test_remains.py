@@ -105,7 +105,7 @@ def test_a_process_that_says_why_it_ends_is_not_taken_for_one_that_was_told_to(c
     monkeypatch.setattr(lifecycle, "_await_ready", lambda fd, progress: "OSError: the reason")
     monkeypatch.setattr(lifecycle, "_command", lambda *given, verbose: ["/bin/sleep", "60"])
     with pytest.raises(lifecycle.LifecycleError, match="OSError: the reason"):
-        lifecycle.start(config, quiet)
+        lifecycle.start(config, lifecycle._spawn(config, verbose=False), quiet)
 
 
 def test_a_moved_folder_is_told_when_volumes_name_where_it_was(config: ClusterConfig, tmp_path: Path) -> None:
