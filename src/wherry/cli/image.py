@@ -32,7 +32,7 @@ def order_of(args: argparse.Namespace) -> Order:
 
 def run(args: argparse.Namespace, config: ClusterConfig) -> int:
     """One action.  Raises LifecycleError."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and config.fidelity == "real":
         raise LifecycleError("images are unpacked as root: use sudo")
     order = order_of(args)
     try:

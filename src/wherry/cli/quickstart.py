@@ -87,6 +87,9 @@ def look(kubectl: Kubectl) -> None:
 def run(name: str = "default", data_dir: str = "") -> int:
     """The whole of `./run`."""
     begun = time.monotonic()
+    if not MANIFEST.exists():
+        print(f"wherry: the quickstart's manifest is part of a checkout, and not at {MANIFEST}", file=sys.stderr)
+        return 1
     which = "" if name == "default" else f" --name {name}"
     say(f"wherry up{which}")
     if code := wherry(["up", "--name", name, *(["--data-dir", data_dir] if data_dir else [])]):
