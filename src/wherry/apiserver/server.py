@@ -67,6 +67,7 @@ class APIServer:
         self.components: dict[str, Callable[[], str]] = {}  # by name: what is wrong with it, "" when nothing is
         self.virtuals: dict[tuple[str, str], Virtual] = {}  # (group, plural): kinds that are only asked
         self.paths: dict[str, Path] = {}  # exact, or a prefix that ends in "/"
+        self.actions: dict[str, Path] = {}  # exact paths whose handlers take other methods than GET, and say so themselves
         self.authenticators: list[Authenticator] = []
         self.authorizers: list[Authorizer] = []
         self.filters = Filters(self)
@@ -206,6 +207,8 @@ class APIServer:
 
     async def _path(self, request: Request) -> Response:
         path = request.path
+        if (action := self.actions.get(path)) is not None:
+            return await action(request)
         found = self.paths.get(path.rstrip("/") or "/") or self.paths.get(path)
         while found is None and "/" in path:
             path = path.rstrip("/").rpartition("/")[0] + "/"

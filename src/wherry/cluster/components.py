@@ -80,7 +80,7 @@ async def apiserver(setting: Setting) -> None:
             async def of_the_node(request: Request) -> Response:
                 return await plane.connect(config.node_name)(request)
 
-            plane.server.paths[images.PATH] = of_the_node
+            plane.server.actions[images.PATH] = of_the_node
         await plane.listen(["127.0.0.1"])
         setting.listens(config.port)
         setting.ready()

@@ -150,7 +150,7 @@ async def _real_node(
     stack.push_async_callback(runtime.close)
     await plane.listen([config.bridge_address])
     assert plane.server is not None
-    plane.server.paths[images.PATH] = images.handler(runtime)
+    plane.server.actions[images.PATH] = images.handler(runtime)
     server, zone = dns(config, plane.client(DNS.user, "kube-dns"), clock)
     await server.listen(config.bridge_address)
     stack.push_async_callback(server.close)

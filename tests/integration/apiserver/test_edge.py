@@ -241,3 +241,15 @@ async def test_an_audit_id_that_no_header_may_hold_is_replaced(port: int) -> Non
     assert head.startswith("HTTP/1.1 200")
     [told] = [line.partition(": ")[2] for line in head.splitlines() if line.startswith("Audit-Id")]
     assert str(uuid.UUID(told)) == told
+
+
+async def test_a_path_takes_other_methods_only_where_it_is_an_action() -> None:
+    """`/metrics` is read; what `wherry image` asks for is posted."""
+
+    async def action(request: Request) -> Response:
+        return Response(200, request.method.encode())
+
+    async with serve(RealClock(), tokens={"secret": ADMIN}) as api:
+        api.server.actions["/wherry/images"] = action
+        assert (await api.send("POST", "/wherry/images", {})).body == b"POST"
+        assert (await api.send("POST", "/version", {})).status == 405
