@@ -24,7 +24,10 @@ def is_terminating(pod: core_v1.Pod) -> bool:
 
 
 def condition(pod: core_v1.Pod, type_: str) -> core_v1.PodCondition | None:
-    return next((each for each in pod.status.conditions if each.type == type_), None)
+    for each in pod.status.conditions:
+        if each.type == type_:
+            return each
+    return None
 
 
 def is_ready(pod: core_v1.Pod) -> bool:
@@ -57,7 +60,11 @@ def is_available(pod: core_v1.Pod, min_ready_seconds: int, now: float) -> bool:
 
 def restarts(pod: core_v1.Pod) -> int:
     """The most restarts of any container."""
-    return max((status.restart_count or 0 for status in pod.status.container_statuses), default=0)
+    most = 0
+    for status in pod.status.container_statuses:
+        if (count := status.restart_count or 0) > most:
+            most = count
+    return most
 
 
 def created(obj: object) -> float:

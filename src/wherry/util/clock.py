@@ -108,6 +108,7 @@ def rfc3339_micro(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+@lru_cache(maxsize=4096)  # thousands of Pods became ready within the same minutes
 def parse_rfc3339(text: str) -> float:
     """Seconds since the epoch.  Raises ValueError when `text` is no RFC 3339 time."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

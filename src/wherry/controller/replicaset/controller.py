@@ -25,7 +25,7 @@ from wherry.controller.podcontrol import (
 )
 from wherry.controller.podutil import is_active
 from wherry.controller.podwatch import PodWatch
-from wherry.controller.replicaset.plan import KEEP, Plan, Workload, next_check, plan, selector, status
+from wherry.controller.replicaset.plan import KEEP, Plan, Workload, next_check, plan, selector, status, surplus
 
 
 class ReplicaSetController(Controller):
@@ -61,7 +61,8 @@ class ReplicaSetController(Controller):
         pods = await self._claim(rs)
         failure = None
         if settled and rs.metadata.deletion_timestamp is None:
-            steps = plan(rs, pods, self._related(rs), self.clock.time())
+            related = self._related(rs) if surplus(rs, pods) > 0 else ()
+            steps = plan(rs, pods, related, self.clock.time())
             failure = await self._carry_out(key, rs, steps)
         reason = None if failure is None else ("FailedCreate" if steps.create else "FailedDelete", _message(failure))
         now = self.clock.time()

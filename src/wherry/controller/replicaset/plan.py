@@ -17,6 +17,7 @@ from wherry.controller.podutil import (
     available_in,
     created,
     is_active,
+    is_available,
     is_ready,
     is_terminating,
     ready_since,
@@ -42,14 +43,19 @@ def wanted(rs: Workload) -> int:
     return 1 if rs.spec.replicas is None else rs.spec.replicas
 
 
+def surplus(rs: Workload, pods: Iterable[core_v1.Pod]) -> int:
+    """How many of the `pods` it controls are too many."""
+    return sum(map(is_active, pods)) - wanted(rs)
+
+
 def plan(rs: Workload, pods: Iterable[core_v1.Pod], related: Sequence[core_v1.Pod], now: float) -> Plan:
     """Creations or deletions that bring the `pods` it controls to their number.
 
     `related` are the active Pods of ReplicaSets of the same owner: of two Pods, the one goes
-    first whose node holds more of them.
+    first whose node holds more of them.  They do not matter unless there is a surplus.
     """
     active = [pod for pod in pods if is_active(pod)]
-    diff = len(active) - wanted(rs)
+    diff = surplus(rs, active)
     if diff < 0:
         return Plan(create=min(-diff, BURST))
     if diff > 0:
@@ -82,6 +88,8 @@ def _magnitude(seconds: float) -> int:
 def deletion_cost(pod: core_v1.Pod) -> int:
     """The annotation's 32-bit integer; 0 for what is none."""
     text = pod.metadata.annotations.get(DELETION_COST, "")
+    if not text:
+        return 0
     try:
         value = int(text)
     except ValueError:
@@ -94,12 +102,14 @@ def status(rs: Workload, pods: Sequence[core_v1.Pod], now: float, failure: tuple
     active = [pod for pod in pods if is_active(pod)]
     template = rs.spec.template
     labels = template.metadata.labels.items() if template is not None else ()
-    waits = [available_in(pod, rs.spec.min_ready_seconds or 0, now) for pod in active]
+    ready = [pod for pod in active if is_ready(pod)]
+    min_ready = rs.spec.min_ready_seconds or 0
+    available = [pod for pod in ready if is_available(pod, min_ready, now)] if min_ready else ready
     result: dict[str, Any] = {
         "replicas": len(active),
         "fullyLabeledReplicas": sum(labels <= pod.metadata.labels.items() for pod in active) if labels else len(active),
-        "readyReplicas": sum(map(is_ready, active)),
-        "availableReplicas": sum(wait is not None and wait <= 0 for wait in waits),
+        "readyReplicas": len(ready),
+        "availableReplicas": len(available),
         "observedGeneration": rs.metadata.generation or 0,
         "conditions": _conditions(rs, failure, now),
     }
@@ -136,6 +146,8 @@ def _as_dict(each: apps_v1.ReplicaSetCondition | core_v1.ReplicationControllerCo
 def next_check(rs: Workload, pods: Iterable[core_v1.Pod], now: float) -> float | None:
     """Seconds until the next ready Pod becomes available by time alone."""
     min_ready = rs.spec.min_ready_seconds or 0
+    if not min_ready:
+        return None
     waits = [wait for pod in pods if is_active(pod) and (wait := available_in(pod, min_ready, now)) is not None and wait > 0]
     return min(waits, default=None)
 
