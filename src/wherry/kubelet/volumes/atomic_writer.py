@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from wherry.kubelet.volumes.ownership import give
+
 DATA = "..data"
 _NEW = "..data_tmp"
 
@@ -77,8 +79,7 @@ def _write_new(directory: Path, files: Mapping[str, FileContent], now: float, gi
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.data)
         target.chmod(content.mode)
-        if content.uid is not None or gid is not None:
-            os.chown(target, -1 if content.uid is None else content.uid, -1 if gid is None else gid)
+        give(target, uid=content.uid, gid=gid)
     return made
 
 

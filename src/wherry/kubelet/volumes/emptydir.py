@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 from wherry.kubelet.podutil import pod_totals
+from wherry.kubelet.volumes.ownership import give
 from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError, fs_group
 
 
@@ -46,5 +46,5 @@ def _make(path: Path, source: core_v1.EmptyDirVolumeSource, group: int | None, s
         return
     path.chmod(source.mode if source.mode is not None else 0o777)
     if group is not None:
-        os.chown(path, -1, group)
+        give(path, gid=group)
         path.chmod(0o2777)

@@ -11,6 +11,7 @@ from pathlib import Path
 from wherry.api.types import core_v1
 from wherry.api.volumes import Claim, Volume, is_fully_bound, mode_of, not_owner, pod_claims
 from wherry.kubelet.volumes.hostpath import check
+from wherry.kubelet.volumes.ownership import give
 from wherry.kubelet.volumes.plugin import VolumeContext, VolumeError, fs_group
 
 _SOURCES = frozenset(core_v1.PersistentVolumeSpec.__struct_fields__) - {
@@ -111,5 +112,5 @@ def _give_to_group(path: Path, group: int | None, pod: core_v1.Pod) -> None:
     for folder, _, files in os.walk(path):
         for name in (folder, *(os.path.join(folder, file) for file in files)):
             if not os.path.islink(name):
-                os.chown(name, -1, group)
+                give(name, gid=group)
                 os.chmod(name, os.stat(name).st_mode | (0o2770 if name == folder else 0o660))
