@@ -13,8 +13,8 @@ from typing import Any
 from wherry.util.clock import Clock
 
 # Containers made and not gone again before a look at the young ones; looks at these, and at their elders, are in turn: so one
-# look is at 30,000 at most, which takes 20 to 40 ms.
-YOUNG, MIDDLE, OLD = 10_000, 0, 0
+# look is at 15,000 at most: a few milliseconds, and 30 on a machine with much else to do.
+YOUNG, MIDDLE, OLD = 5_000, 0, 0
 PERIOD = 3600.0  # seconds between two questions whether a full look is due
 
 
