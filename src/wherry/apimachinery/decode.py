@@ -113,8 +113,11 @@ def decode_patch(body: bytes, form: type[dict[str, Any]] | type[list[Any]], vali
 
     Raises DecodeError in Go's words when it is not JSON, or not of the `form` that the patch must have.
     """
-    if wrong := explain(body):
-        raise DecodeError(wrong)
+    try:
+        _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if wrong := explain(body):  # slow: it reads letter by letter
+            raise DecodeError(wrong) from None
     value, duplicates, _ = _read(body, validation, "application/json")
     if value is not None and not isinstance(value, form):
         wanted = "map[string]interface {}" if form is dict else "[]interface {}"
