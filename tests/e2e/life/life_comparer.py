@@ -16,7 +16,8 @@ What is let pass, and nothing else:
 - *What repeats.*  An event that repeats by the clock (probes, back-off, retries) must be told on both sides; how often, only roughly,
   and not at all for warnings of an object that has had as many as are let through.
 - *A round that was under way.*  A warning that is told once, of an object whose deletion has begun, is of a round that had begun
-  before: the other side may have come to its end first.
+  before: the other side may have come to its end first.  So is the end of a container that ends again and again by itself: the
+  deletion may find it running or not.
 - *Siblings.*  Pods of one owner differ in nothing but their order; they are paired as they are most alike.
 - *Events of one object* are in order for each reporter and container; two reporters may overtake one another.
 """
@@ -176,8 +177,7 @@ def _siblings(
 def _in_backoff(aspects: dict[str, Sequence]) -> bool:
     """Whether a container of the Pod waits longer and longer: it has ended often, or its image cannot be pulled."""
     seen = {value[0][1] for name, side in aspects.items() if name.startswith("container ") for value, _ in side if value and value[0]}
-    restarts = [value[4] or 0 for name, side in aspects.items() if name.startswith("container ") for value, _ in side if value]
-    return max(restarts, default=0) >= CYCLE or "ImagePullBackOff" in seen
+    return _restarts(aspects) >= CYCLE or "ImagePullBackOff" in seen
 
 
 def alike(left: Sequence, right: Sequence, *, open_end: bool = False) -> bool:
@@ -190,6 +190,10 @@ def alike(left: Sequence, right: Sequence, *, open_end: bool = False) -> bool:
     if open_end:
         return any(i == len(left) or j == len(right) for i, j in reach if (i, j) != (0, 0))
     return left[-1][0] == right[-1][0] and (len(left), len(right)) in reach
+
+
+def _restarts(aspects: dict[str, Sequence]) -> int:
+    return max((value[4] or 0 for name, side in aspects.items() if name.startswith("container ") for value, _ in side if value), default=0)
 
 
 def _reachable(left: Sequence, right: Sequence, i: int, j: int, reach: set[tuple[int, int]]) -> bool:
@@ -254,7 +258,8 @@ def told(events: Iterable[Json], names: Names, objects: Lives, deleted: dict[str
         what = (involved["kind"], each["type"], each["reason"], names.text(each["message"], siblings=True))
         form = tuple(sorted((key, _formed(key, each[key])) for key in FORM if each.get(key)))
         count = (each.get("series") or each).get("count") or 1
-        late = each["type"] == "Warning" and count == 1 and first[name] >= deleted.get(label, 1e9)
+        chance = each["type"] == "Warning" or (each["reason"] == "Killing" and _restarts(objects[label]))
+        late = chance and count == 1 and first[name] >= deleted.get(label, 1e9)
         said = Said(what, count, form, late)
         found[label].setdefault(f"{by} {involved.get('fieldPath', '')}".strip(), []).append(said)
     return found

@@ -39,6 +39,7 @@ KNOWN = (
     Known("kubectl", "describe node n1", "Kernel Version: *", RECORDER),
     Known("kubectl", "describe node n1", "Container Runtime Version: *", "the runtime is wherry's own, and has its version"),
     Known("kubectl", "describe node n1", "Kubelet Version: *", "the recording is of 1.36.2, wherry is 1.37"),
+    Known("kubectl", "describe node n1", "PodCIDR*", "nobody gave the recording's node a range of addresses; wherry's has one, as kubeadm's do"),
     Known("kubectl", "describe node n1", "Roles: *", "wherry's node is the control plane as well, and says so"),
     Known("kubectl", "describe node n1", "node-role.kubernetes.io/control-plane=", "wherry's node is the control plane as well, and says so"),
     Known("kubectl", "describe node n1", "Normal * kubelet *", "the kubelet of the recording started before its API server could take events"),

@@ -78,7 +78,7 @@ async def life(config: RuntimeConfig, out: Path, steps: Steps, shared: bool) -> 
     container_id = await runtime.create_container(sandbox_id, container)
     await runtime.start_container(container_id)
     for _ in range(1000):
-        if (out / "begun").exists():
+        if (out / "begun").exists() and (out / "begun").stat().st_size:  # the shell opens it before it writes
             break
         await asyncio.sleep(0.005)
     await runtime.stop_pod_sandbox(sandbox_id)

@@ -289,3 +289,10 @@ def test_a_driver_may_keep_pods_from_nodes_that_lack_it(prevents: bool, why: str
     plugin = NodeVolumeLimits(world)
     assert world.ask(plugin, pod("a"))[0] == why
     assert world.ask(plugin, pod("a"), "n2")[0] is None
+
+
+def test_the_plugins_of_two_profiles_share_their_indexes() -> None:
+    world = World()
+    for make in (NodeVolumeLimits, VolumeBinding):
+        make(world)
+        make(world)

@@ -18,6 +18,11 @@ TOO_MANY = Refusal("node(s) exceed max volume count", resolvable=True)
 Attached = tuple[str, str]  # driver, and what tells its volumes apart
 
 
+def _node(attachment: storage_v1.VolumeAttachment) -> tuple[str, ...]:
+    """One function for all profiles: they share the index."""
+    return (attachment.spec.node_name,)
+
+
 class NodeVolumeLimits(Filter):
     name = "NodeVolumeLimits"
 
@@ -26,7 +31,7 @@ class NodeVolumeLimits(Filter):
         self._classes, self._csi_nodes = handle.lister(StorageClass), handle.lister(storage_v1.CSINode)
         self._drivers = handle.lister(storage_v1.CSIDriver)
         self._attachments = handle.lister(storage_v1.VolumeAttachment)
-        self._attachments.add_indexer("node", lambda each: [each.spec.node_name])
+        self._attachments.add_indexer("node", _node)
 
     def events(self) -> Sequence[EventHint]:
         changed = Action.ADD | Action.UPDATE
