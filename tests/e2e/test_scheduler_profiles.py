@@ -48,7 +48,7 @@ def test_it_is_kept_for_the_next_up(cluster: Cluster) -> None:
     cluster.wherry("down")
     cluster.wherry("up")
     assert len(nodes_of(cluster, "again", "packing")) == 1
-    assert "other settings" in cluster.wherry("up", "--scheduler-config", "", check=False).stderr, "not while it runs"
+    assert "is running with another --scheduler-config" in cluster.wherry("up", "--scheduler-config", "", check=False).stderr, "not while it runs"
 
 
 @pytest.mark.parametrize(

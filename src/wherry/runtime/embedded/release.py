@@ -63,22 +63,32 @@ def _waits_at(fifo: Path, init: ProcessId) -> bool:
 
 def _release(fifo: Path, init: ProcessId) -> str:
     """Take the writing end's waiting away; what was wrong."""
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    process = _descriptor(init)  # before the fifo is opened: from then on the program may end at any moment
     try:
-        process = os.pidfd_open(init.pid) if init.alive() else -1
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             told = _until_closed(reader, process)
         finally:
-            if process >= 0:
-                os.close(process)
-    except ProcessLookupError:
-        return _STOPPED
+            os.close(reader)
     finally:
-        os.close(reader)
+        if process >= 0:
+            os.close(process)
     if told:
         fifo.unlink(missing_ok=True)
         return ""
     return _STOPPED if not init.alive() else f"the container's process did not begin its program within {START_TIMEOUT:.0f} s"
+
+
+def _descriptor(init: ProcessId) -> int:
+    """A pidfd; -1 when the process has ended."""
+    try:
+        found = os.pidfd_open(init.pid)
+    except ProcessLookupError:
+        return -1
+    if init.alive():
+        return found
+    os.close(found)  # another has its number
+    return -1
 
 
 def _until_closed(reader: int, process: int) -> bytes:
@@ -98,7 +108,9 @@ def _until_closed(reader: int, process: int) -> bytes:
             told += part
             if not part:
                 return told
-        else:  # it ended without a word, or has taken too long
+        else:  # it ended, maybe since poll looked at the fifo and with a word; or it has taken too long
+            with contextlib.suppress(BlockingIOError):
+                told += os.read(reader, 4096)
             return told
 
 

@@ -92,3 +92,29 @@ def test_a_runtime_without_a_fifo_is_asked(tmp_path: Path) -> None:
     release.start("/bin/true", tmp_path, "c", ProcessId())
     with pytest.raises(RuntimeFault, match="OCI runtime start failed: exit status 1"):
         release.start("/bin/false", tmp_path, "c", ProcessId())
+
+
+BRIEF = INIT.replace('os.execvp("sleep", ["sleep", "100"])', 'os.execvp("true", ["true"])')
+
+
+@pytest.mark.parametrize("poll_is_late", [False, True], ids=["before-it-is-looked-at", "between-two-looks"])
+def test_a_program_that_ends_at_once_has_begun(
+    fifo: Path, begin: Callable[..., ProcessId], monkeypatch: pytest.MonkeyPatch, poll_is_late: bool,
+) -> None:
+    """It is over as soon as its fifo is open: its word is there to read, though its process is not."""
+    init = begin(sys.executable, "-c", BRIEF, str(fifo))
+
+    class Poll:
+        def __init__(self) -> None:
+            self._fds: list[int] = []
+
+        def register(self, fd: int, events: int) -> None:
+            self._fds.append(fd)
+
+        def poll(self, timeout: float) -> list[tuple[int, int]]:
+            os.waitpid(init.pid, 0) if init.alive() else None
+            return [(fd, 1) for fd in self._fds[poll_is_late:]]  # the fifo had nothing yet when it was looked at
+
+    monkeypatch.setattr(release.select, "poll", Poll)
+    release.start("/bin/false", fifo.parent.parent, "c", init)
+    assert not fifo.exists()
