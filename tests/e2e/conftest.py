@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from client_programs import CACHE, alone
 from cluster_harness import Cluster, derived_image, running
 
 from wherry.runtime.embedded.config import machine
@@ -20,11 +21,10 @@ def busybox_archive() -> Path:
     executable = shutil.which("busybox")
     if executable is None:
         pytest.skip("there is no busybox here (apt-get install busybox-static)")
-    folder = Path(__file__).parents[2] / ".cache"
-    folder.mkdir(exist_ok=True)
-    archive = folder / f"busybox-1.36-{machine()}.tar"
-    if not archive.exists() or os.stat(executable).st_mtime > archive.stat().st_mtime:
-        busybox.write_archive(Path(executable), archive, machine())
+    archive = CACHE / f"busybox-1.36-{machine()}.tar"
+    with alone():
+        if not archive.exists() or os.stat(executable).st_mtime > archive.stat().st_mtime:
+            busybox.write_archive(Path(executable), archive, machine())
     return archive
 
 
