@@ -71,7 +71,7 @@ async def nothing_is_left(runtime: EmbeddedRuntime, config: RuntimeConfig) -> No
         assert not list(directory.iterdir()), directory
     assert {path.name for path in config.addresses.glob("*")} <= {"last"}
     host = cgroups.host()
-    for _ in range(200):  # conmon ends a moment after its container
+    for _ in range(1000):  # conmon ends a moment after its container
         if not host.processes(config.cgroup):
             break
         await asyncio.sleep(0.01)
