@@ -63,8 +63,9 @@ class Steps:
         for name in ("mount", "unmount", "unshare", "attach_mount"):
             self.wrap(linux, name)
         self.wrap(rtnl.Netlink, "apply")
+        # Not between the fifo's opening and what init writes to it: microseconds in which a death takes init along, by
+        # EPIPE, as that of a `runc start` does.  Then the start has failed, and the kubelet acts as on any that did.
         self.wrap(release, "_release")
-        self.wrap(release, "_until_closed")
 
 
 async def life(config: RuntimeConfig, out: Path, steps: Steps, shared: bool) -> None:
