@@ -6,17 +6,20 @@ Answers are kept for a while (upstream's times), so that a scrape costs the API 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
-from wherry.apimachinery.errors import unauthorized
-from wherry.apimachinery.http import Request, UserInfo
+from wherry.apimachinery.errors import StatusError, unauthorized
+from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.client.client import Client
 from wherry.util.clock import Clock
 
+log = logging.getLogger(__name__)
+TEXT = "text/plain; charset=utf-8"
 AUTHENTICATED = "system:authenticated"
 MASTERS = "system:masters"
 TOKEN_SECONDS, ALLOWED_SECONDS, DENIED_SECONDS = 120.0, 300.0, 30.0
@@ -107,3 +110,16 @@ def _keep(kept: dict[K, V], key: K, value: V) -> None:
     if len(kept) >= KEPT:
         kept.clear()
     kept[key] = value
+
+
+async def answered(answer: Awaitable[Response]) -> Response:
+    """What is answered to a request about which the API server is asked: a refusal, too, when it does not say who may."""
+    try:
+        return await answer
+    except StatusError as error:
+        if error.code == 401:
+            return Response(401, b"Unauthorized", TEXT)
+        log.warning("asking the API server about a request: %s", error.message)
+    except OSError as error:
+        log.warning("asking the API server about a request: %s", error)
+    return Response(500, b"Internal Error: the API server does not tell who may do this", TEXT)

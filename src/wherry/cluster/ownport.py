@@ -8,25 +8,21 @@ The port is upstream's, or any when that is taken (another cluster's has it): `w
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Handler, Request, Response
-from wherry.client.delegation import Attributes, Delegate
+from wherry.client.delegation import TEXT, Attributes, Delegate, answered
 
 if TYPE_CHECKING:
     from wherry.serving.edge import Edge
     from wherry.util.metrics import Metrics
 
-log = logging.getLogger(__name__)
 PORTS = {"scheduler": 10259, "controller-manager": 10257, "proxy": 10249, "dns": 9153}
 SETTLED = "/settled"  # the controllers': whether none of them has anything to do
 PUBLIC = ("/healthz", "/livez", "/readyz")
-_TEXT = "text/plain; charset=utf-8"
 _NOSNIFF = [("X-Content-Type-Options", "nosniff")]
 Check = Callable[[], bool]
 
@@ -43,40 +39,33 @@ class Endpoints:
         """Answer anything."""
         path = request.path.rstrip("/")
         if request.method not in ("GET", "HEAD"):
-            return Response(405, b"405: Method Not Allowed\n", _TEXT)
+            return Response(405, b"405: Method Not Allowed\n", TEXT)
         if path in ("/healthz", "/livez"):
-            return Response(200, b"ok", _TEXT, [*_NOSNIFF])
+            return Response(200, b"ok", TEXT, [*_NOSNIFF])
         if path == "/readyz":
             return self._verdict(self.ready, "[-]informer-sync failed: not yet\nreadyz check failed\n")
         if path in self.checks:
             return self._verdict(self.checks[path](), "not yet\n")
         if path == "/metrics":
             return Response(200, *self.metrics.expose(request.headers.get("accept", "")))
-        return Response(404, b"404 page not found\n", _TEXT)
+        return Response(404, b"404 page not found\n", TEXT)
 
     @staticmethod
     def _verdict(holds: bool, otherwise: str) -> Response:
-        return Response(200 if holds else 500, b"ok" if holds else otherwise.encode(), _TEXT, [*_NOSNIFF])
+        return Response(200 if holds else 500, b"ok" if holds else otherwise.encode(), TEXT, [*_NOSNIFF])
 
 
 def guarded(handler: Handler, delegate: Delegate) -> Handler:
     """`handler`, for those who may get the path; health for everybody."""
 
-    async def handle(request: Request) -> Response:
-        if request.path.rstrip("/") in PUBLIC:
+    async def allowed(request: Request) -> Response:
+        user = await delegate.authenticate(request)
+        if await delegate.authorize(user, [Attributes("get", path=request.path)]):
             return await handler(request)
-        try:
-            user = await delegate.authenticate(request)
-            if await delegate.authorize(user, [Attributes("get", path=request.path)]):
-                return await handler(request)
-            return Response(403, f"Forbidden: \"{user.name}\" cannot get path \"{request.path}\"\n".encode(), _TEXT)
-        except StatusError as error:
-            if error.code == 401:
-                return Response(401, b"Unauthorized", _TEXT)
-            log.warning("asking the API server about a request: %s", error.message)
-        except OSError as error:
-            log.warning("asking the API server about a request: %s", error)
-        return Response(500, b"Internal Error: the API server does not tell who may do this", _TEXT)
+        return Response(403, f"Forbidden: \"{user.name}\" cannot get path \"{request.path}\"\n".encode(), TEXT)
+
+    async def handle(request: Request) -> Response:
+        return await (handler(request) if request.path.rstrip("/") in PUBLIC else answered(allowed(request)))
 
     return handle
 

@@ -5,20 +5,15 @@ https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/#kub
 
 from __future__ import annotations
 
-import logging
-
-from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Handler, Request, Response
-from wherry.client.delegation import Attributes, Delegate
+from wherry.client.delegation import TEXT, Attributes, Delegate, answered
 
-log = logging.getLogger(__name__)
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _UPGRADED = ("exec", "attach", "portForward")
 # Upstream asks for the narrower one first; what is not named here is `proxy`.
 _SUBRESOURCES = {
     "stats": ("stats",), "metrics": ("metrics",), "healthz": ("healthz", "proxy"), "pods": ("pods", "proxy"), "logs": ("log",),
 }
-_TEXT = "text/plain; charset=utf-8"
 
 
 def attributes(request: Request, node: str) -> list[Attributes]:
@@ -32,21 +27,16 @@ def attributes(request: Request, node: str) -> list[Attributes]:
 def guarded(handler: Handler, delegate: Delegate, node: str) -> Handler:
     """`handler`, for those who may."""
 
+    async def allowed(request: Request) -> Response:
+        user = await delegate.authenticate(request)
+        wanted = attributes(request, node)
+        if await delegate.authorize(user, wanted):
+            request.user = user
+            return await handler(request)
+        what = f"verb={wanted[0].verb}, resource=nodes, subresource(s)=[{' '.join(each.subresource for each in wanted)}]"
+        return Response(403, f"Forbidden (user={user.name}, {what})\n".encode(), TEXT)
+
     async def handle(request: Request) -> Response:
-        try:
-            user = await delegate.authenticate(request)
-            wanted = attributes(request, node)
-            if await delegate.authorize(user, wanted):
-                request.user = user
-                return await handler(request)
-            what = f"verb={wanted[0].verb}, resource=nodes, subresource(s)=[{' '.join(each.subresource for each in wanted)}]"
-            return Response(403, f"Forbidden (user={user.name}, {what})\n".encode(), _TEXT)
-        except StatusError as error:
-            if error.code == 401:
-                return Response(401, b"Unauthorized", _TEXT)
-            log.warning("asking the API server about a request: %s", error.message)
-        except OSError as error:
-            log.warning("asking the API server about a request: %s", error)
-        return Response(500, b"Internal Error: the API server does not tell who may do this", _TEXT)
+        return await answered(allowed(request))
 
     return handle
