@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from wherry.api.protobuf import INLINE, MAGIC, MAX_DEPTH, ProtobufError, Row, message_fields, message_name
+from wherry.apimachinery.protowire import double, integer, length_delimited
 
 Object = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,13 +37,13 @@ def to_protobuf(obj: Object) -> bytes:
     api_version, kind = str(obj.get("apiVersion", "")), str(obj.get("kind", ""))
     name = message_name(api_version, kind)
     body = _message({key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}, name, 0)
-    type_meta = _bytes(1, api_version.encode()) + _bytes(2, kind.encode())
-    return MAGIC + _bytes(1, type_meta) + _bytes(2, body) + _bytes(3, b"") + _bytes(4, b"")
+    type_meta = length_delimited(1, api_version.encode()) + length_delimited(2, kind.encode())
+    return MAGIC + length_delimited(1, type_meta) + length_delimited(2, body) + length_delimited(3, b"") + length_delimited(4, b"")
 
 
 def watch_frame(kind: str, obj: Object) -> bytes:
     """A watch event (an object in an envelope, in a RawExtension), with its length before it."""
-    event = _bytes(1, kind.encode()) + _bytes(2, _bytes(1, to_protobuf(obj)))
+    event = length_delimited(1, kind.encode()) + length_delimited(2, length_delimited(1, to_protobuf(obj)))
     return struct.pack(">I", len(event)) + event
 
 
@@ -78,7 +79,7 @@ def _message(obj: Object, name: str, depth: int) -> bytes:
             embedded.setdefault(plan.inline[key], {})[key] = value
         else:
             raise ProtobufError(f"{name} has no number for its field {key}: ask for JSON instead")
-    parts += [_bytes(number, _message(inner, target, depth + 1)) for (number, target), inner in embedded.items()]
+    parts += [length_delimited(number, _message(inner, target, depth + 1)) for (number, target), inner in embedded.items()]
     return b"".join(parts)
 
 
@@ -89,7 +90,7 @@ def _field(number: int, row: Row, value: Any, name: str, depth: int) -> bytes:
             raise ProtobufError(f"{label} is no map")
         rows = message_fields(target)
         entries = [_one(1, rows[1], key, depth) + _one(2, rows[2], item, depth) for key, item in value.items()]
-        return b"".join(_bytes(number, entry) for entry in entries)
+        return b"".join(length_delimited(number, entry) for entry in entries)
     if repeated:
         if not isinstance(value, list):
             raise ProtobufError(f"{label} is no list")
@@ -102,15 +103,15 @@ def _one(number: int, row: Row, value: Any, depth: int) -> bytes:
     try:
         match kind:
             case "string":
-                return _bytes(number, str(value).encode("utf-8", "surrogatepass"))
+                return length_delimited(number, str(value).encode("utf-8", "surrogatepass"))
             case "bytes":
-                return _bytes(number, base64.b64decode(value or "", validate=True))
+                return length_delimited(number, base64.b64decode(value or "", validate=True))
             case "message":
                 special = _SPECIAL.get(target)
-                return _bytes(number, special(value) if special else _struct(value, target, depth))
+                return length_delimited(number, special(value) if special else _struct(value, target, depth))
             case "double":
-                return _varint(number << 3 | 1) + struct.pack("<d", float(value))
-        return _varint(number << 3) + _varint(int(value) & (1 << 64) - 1)
+                return double(number, float(value))
+        return integer(number, int(value))
     except (TypeError, ValueError, AttributeError, binascii.Error) as error:
         if isinstance(error, ProtobufError):
             raise
@@ -124,41 +125,24 @@ def _struct(value: Any, target: str, depth: int) -> bytes:
     return _message(value if value is not None else {}, target, depth + 1)
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _bytes(number: int, data: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _int(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value & (1 << 64) - 1)
-
-
 def _quantity(value: Any) -> bytes:
-    return _bytes(1, str(value).encode())
+    return length_delimited(1, str(value).encode())
 
 
 def _time(value: Any) -> bytes:
     """Seconds and nanoseconds since 1970; of a Time the latter are none, so MicroTime is written the same."""
     since = datetime.fromisoformat(value) - _EPOCH
     seconds = since.days * 86400 + since.seconds
-    return _int(1, seconds) + _int(2, since.microseconds * 1000)
+    return integer(1, seconds) + integer(2, since.microseconds * 1000)
 
 
 def _int_or_string(value: Any) -> bytes:
     text = isinstance(value, str)
-    return _int(1, int(text)) + _int(2, 0 if text else int(value)) + _bytes(3, value.encode() if text else b"")
+    return integer(1, int(text)) + integer(2, 0 if text else int(value)) + length_delimited(3, value.encode() if text else b"")
 
 
 def _raw(value: Any) -> bytes:
-    return _bytes(1, msgspec.json.encode(value))
+    return length_delimited(1, msgspec.json.encode(value))
 
 
 _META = "k8s.io.apimachinery.pkg.apis.meta.v1."

@@ -12,47 +12,25 @@ from typing import Any
 
 import msgspec
 
+from wherry.apimachinery.protowire import double, integer, length_delimited
+
 Document = dict[str, Any]
 Writer = Callable[[int, Any], bytes]
 
 _json = msgspec.json.Encoder().encode
-_LENGTH, _VARINT, _DOUBLE = 2, 0, 1
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _message(field: int, body: bytes) -> bytes:
-    return _varint(field << 3 | _LENGTH) + _varint(len(body)) + body
 
 
 def _text(field: int, value: str) -> bytes:
-    return _message(field, value.encode())
+    return length_delimited(field, value.encode())
 
 
 def _texts(field: int, values: Iterable[str]) -> bytes:
     return b"".join(_text(field, value) for value in values)
 
 
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3 | _VARINT) + _varint(int(value) & 0xFFFF_FFFF_FFFF_FFFF)
-
-
-def _double(field: int, value: float) -> bytes:
-    import struct  # only a custom resource's limits are doubles
-
-    return _varint(field << 3 | _DOUBLE) + struct.pack("<d", value)
-
-
 def _any(field: int, value: Any) -> bytes:
     """`Any`: the value as YAML, which JSON is."""
-    return _message(field, _message(2, _json(value) + b"\n"))
+    return length_delimited(field, length_delimited(2, _json(value) + b"\n"))
 
 
 def _anys(field: int, values: Iterable[Any]) -> bytes:
@@ -61,23 +39,23 @@ def _anys(field: int, values: Iterable[Any]) -> bytes:
 
 def _named(field: int, name: str, body: bytes) -> bytes:
     """One entry of the `Named…` messages that stand for maps."""
-    return _message(field, _text(1, name) + _message(2, body))
+    return length_delimited(field, _text(1, name) + length_delimited(2, body))
 
 
 def _additional(field: int, value: Any) -> bytes:
-    return _message(field, _number(2, value) if isinstance(value, bool) else _message(1, schema(value)))
+    return length_delimited(field, integer(2, value) if isinstance(value, bool) else length_delimited(1, schema(value)))
 
 
 _SCHEMA: dict[str, tuple[int, Writer]] = {
     "$ref": (1, _text), "format": (2, _text), "title": (3, _text), "description": (4, _text), "default": (5, _any),
-    "multipleOf": (6, _double), "maximum": (7, _double), "exclusiveMaximum": (8, _number), "minimum": (9, _double),
-    "exclusiveMinimum": (10, _number), "maxLength": (11, _number), "minLength": (12, _number), "pattern": (13, _text),
-    "maxItems": (14, _number), "minItems": (15, _number), "uniqueItems": (16, _number), "maxProperties": (17, _number),
-    "minProperties": (18, _number), "required": (19, _texts), "enum": (20, _anys), "additionalProperties": (21, _additional),
-    "type": (22, lambda field, value: _message(field, _text(1, value))),
-    "items": (23, lambda field, value: _message(field, _message(1, schema(value)))),
-    "properties": (25, lambda field, value: _message(field, b"".join(_named(1, k, schema(v)) for k, v in value.items()))),
-    "externalDocs": (29, lambda field, value: _message(field, _described(value))),
+    "multipleOf": (6, double), "maximum": (7, double), "exclusiveMaximum": (8, integer), "minimum": (9, double),
+    "exclusiveMinimum": (10, integer), "maxLength": (11, integer), "minLength": (12, integer), "pattern": (13, _text),
+    "maxItems": (14, integer), "minItems": (15, integer), "uniqueItems": (16, integer), "maxProperties": (17, integer),
+    "minProperties": (18, integer), "required": (19, _texts), "enum": (20, _anys), "additionalProperties": (21, _additional),
+    "type": (22, lambda field, value: length_delimited(field, _text(1, value))),
+    "items": (23, lambda field, value: length_delimited(field, length_delimited(1, schema(value)))),
+    "properties": (25, lambda field, value: length_delimited(field, b"".join(_named(1, k, schema(v)) for k, v in value.items()))),
+    "externalDocs": (29, lambda field, value: length_delimited(field, _described(value))),
 }
 
 
@@ -90,7 +68,7 @@ def _write(value: Document, table: dict[str, tuple[int, Writer]], extensions: in
     parts: list[bytes] = []
     for key, member in value.items():
         if key.startswith("x-"):
-            parts.append(_message(extensions, _text(1, key) + _any(2, member)))
+            parts.append(length_delimited(extensions, _text(1, key) + _any(2, member)))
         else:
             field, writer = table[key]
             parts.append(writer(field, member))
@@ -104,13 +82,13 @@ def schema(value: Document) -> bytes:
 
 # Query and path parameters differ by one field, from which on all numbers are one apart.
 _PARAMETER: dict[str, tuple[int, Writer]] = {
-    "required": (1, _number), "in": (2, _text), "description": (3, _text), "name": (4, _text),
+    "required": (1, integer), "in": (2, _text), "description": (3, _text), "name": (4, _text),
 }
-_QUERY: dict[str, tuple[int, Writer]] = {**_PARAMETER, "type": (6, _text), "format": (7, _text), "uniqueItems": (20, _number)}
-_PATH: dict[str, tuple[int, Writer]] = {**_PARAMETER, "type": (5, _text), "format": (6, _text), "uniqueItems": (19, _number)}
+_QUERY: dict[str, tuple[int, Writer]] = {**_PARAMETER, "type": (6, _text), "format": (7, _text), "uniqueItems": (20, integer)}
+_PATH: dict[str, tuple[int, Writer]] = {**_PARAMETER, "type": (5, _text), "format": (6, _text), "uniqueItems": (19, integer)}
 _BODY: dict[str, tuple[int, Writer]] = {
-    "description": (1, _text), "name": (2, _text), "in": (3, _text), "required": (4, _number),
-    "schema": (5, lambda field, value: _message(field, schema(value))),
+    "description": (1, _text), "name": (2, _text), "in": (3, _text), "required": (4, integer),
+    "schema": (5, lambda field, value: length_delimited(field, schema(value))),
 }
 
 
@@ -120,12 +98,12 @@ def _parameters(field: int, values: Iterable[Document]) -> bytes:
     for value in values:
         place = value["in"]
         if place == "body":
-            written = _message(1, _write(value, _BODY, 6))
+            written = length_delimited(1, _write(value, _BODY, 6))
         elif place == "query":
-            written = _message(2, _message(3, _write(value, _QUERY, 23)))
+            written = length_delimited(2, length_delimited(3, _write(value, _QUERY, 23)))
         else:
-            written = _message(2, _message(4, _write(value, _PATH, 22)))
-        parts.append(_message(field, _message(1, written)))
+            written = length_delimited(2, length_delimited(4, _write(value, _PATH, 22)))
+        parts.append(length_delimited(field, length_delimited(1, written)))
     return b"".join(parts)
 
 
@@ -134,20 +112,20 @@ def _responses(field: int, values: Document) -> bytes:
     for code, response in values.items():
         written = _text(1, response["description"])
         if "schema" in response:
-            written += _message(2, _message(1, schema(response["schema"])))
-        parts.append(_named(1, code, _message(1, written)))
-    return _message(field, b"".join(parts))
+            written += length_delimited(2, length_delimited(1, schema(response["schema"])))
+        parts.append(_named(1, code, length_delimited(1, written)))
+    return length_delimited(field, b"".join(parts))
 
 
 _OPERATION: dict[str, tuple[int, Writer]] = {
     "tags": (1, _texts), "summary": (2, _text), "description": (3, _text), "operationId": (5, _text), "produces": (6, _texts),
     "consumes": (7, _texts), "parameters": (8, _parameters), "responses": (9, _responses), "schemes": (10, _texts),
-    "deprecated": (11, _number),
+    "deprecated": (11, integer),
 }
 
 
 def _operation(field: int, value: Document) -> bytes:
-    return _message(field, _write(value, _OPERATION, 13))
+    return length_delimited(field, _write(value, _OPERATION, 13))
 
 
 _ITEM: dict[str, tuple[int, Writer]] = {
@@ -170,5 +148,5 @@ def document(title: str, version: str, paths: Iterable[bytes], definitions: Iter
     """`Document`, of what `path` and `definition` made."""
     info = _text(1, title) + _text(2, version)
     return b"".join((
-        _text(1, "2.0"), _message(2, info), _message(8, b"".join(paths)), _message(9, b"".join(definitions)),
+        _text(1, "2.0"), length_delimited(2, info), length_delimited(8, b"".join(paths)), length_delimited(9, b"".join(definitions)),
     ))
