@@ -34,6 +34,16 @@ async def test_a_bound_pod_is_nominated_no_more(api: API) -> None:
     assert "observedGeneration" not in scheduled, "the kubelet tells it"
 
 
+async def test_nobody_owns_what_a_binding_sets(api: API) -> None:
+    await api.namespace("n")
+    await api.call("POST", "/api/v1/nodes", {"metadata": {"name": "n1", "labels": {ZONE: "a"}}})
+    made = await api.call("POST", PODS, pod("p"), user_agent="creator/1")
+    bound = await bind(api, "p", "n1")
+    assert bound["metadata"]["labels"] == {ZONE: "a"}
+    assert bound["metadata"]["managedFields"] == made["metadata"]["managedFields"]
+    assert [entry["manager"] for entry in bound["metadata"]["managedFields"]] == ["creator"]
+
+
 @pytest.mark.parametrize(
     ("node_labels", "expected"),
     [({ZONE: "a", REGION: "r", "x": "y"}, {"app": "p", ZONE: "a", REGION: "r"}), ({ZONE: "a"}, {"app": "p", ZONE: "a"}), ({"x": "y"}, {"app": "p"})],

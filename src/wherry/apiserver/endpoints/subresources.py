@@ -97,7 +97,10 @@ class Finalize:
 
 
 class Binding:
-    """pods/binding: the scheduler's decision.  The Pod takes over where its node is, and is nominated for none any more."""
+    """pods/binding: the scheduler's decision.  The Pod takes over where its node is, and is nominated for none any more.
+
+    What is posted is a Binding, so nobody comes to own a field of the Pod by it: as upstream's, managedFields stay as they are.
+    """
 
     def __init__(self, clock: Clock, reader: Reader) -> None:
         self._clock, self._reader = clock, reader
@@ -126,7 +129,7 @@ class Binding:
             status["conditions"] = [*(c for c in status.get("conditions", ()) if c["type"] != "PodScheduled"), scheduled]
             return pod
 
-        await store.update(call, call.info.namespace, call.info.name, transform, trusted=True)
+        await store.update(call, call.info.namespace, call.info.name, transform, applied=True, trusted=True)
         return Response(201, encode(SUCCESS))
 
     def by_name(

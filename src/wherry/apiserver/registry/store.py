@@ -192,7 +192,7 @@ class Store:
         """Replace the object by `transform(old)` (hub form, may be changed in place), again until nobody was faster.
 
         A `resourceVersion` in the result must be the current one, else 409.  `applied`: the result's
-        managedFields are settled (server-side apply does its own).  A `trusted` transform is the
+        managedFields are settled (server-side apply does its own, a binding has no owner).  A `trusted` transform is the
         server's own (binding, finalize): it may change what clients may not, in place the object and the maps in it
         (metadata, spec, status) alone, for what is below those is not copied; and it leaves nothing to default.
         """
@@ -229,7 +229,7 @@ class Store:
                 view.keep(obj, old)  # what it cannot change has no new owner
             manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
-        if await self.chain.admit(attributes) or applied:
+        if await self.chain.admit(attributes) or (applied and not trusted):
             self.resource.strategy.default(obj)
         if not trusted:
             self._before_update(call, obj, old)
