@@ -9,7 +9,6 @@ from typing import Any
 from wherry.apimachinery.errors import Cause, StatusError, bad_request
 from wherry.apimachinery.managedfields.entries import (
     APPLY,
-    NEVER_OWNED,
     UPDATE,
     Entry,
     arranged,
@@ -17,6 +16,7 @@ from wherry.apimachinery.managedfields.entries import (
     identity,
     identity_of,
     make_entry,
+    ownable,
 )
 from wherry.apimachinery.managedfields.fieldset import (
     EMPTY,
@@ -84,7 +84,7 @@ def apply_patch(
     if not force:
         _refuse_conflicts(others, change.changed, _allowed(base, manager, schema))
     kept = without_touched(others, change, api_version, None)
-    mine = difference(claimed, NEVER_OWNED)
+    mine = ownable(claimed)
     if mine:
         same = last is not None and not change.changed and not change.removed and _equal(last["fieldsV1"], mine)
         kept.append(last if same and last else make_entry(manager, APPLY, api_version, subresource, now, mine))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from wherry.apimachinery import fielderrors
 from wherry.apimachinery.errors import Cause
-from wherry.apimachinery.managedfields.fieldset import Fields, canonical, field_paths, is_well_formed, union
+from wherry.apimachinery.managedfields.fieldset import Fields, canonical, difference, field_paths, is_well_formed, union
 
 Entry = dict[str, Any]
 Object = dict[str, Any]
@@ -20,6 +22,7 @@ MAX_UPDATE_ENTRIES = 10
 ANCIENT_CHANGES = "ancient-changes"
 MAX_MANAGER_BYTES = 128
 MAX_SUBRESOURCE_BYTES = 256
+REMEMBERED = 1024  # sets of what writes touched
 
 # What nobody owns: identity, and what the server itself keeps.  `metadata` is in it as itself, not what is below it.
 NEVER_OWNED: Fields = union(
@@ -40,10 +43,26 @@ def identity_of(entry: Entry) -> tuple[str, str, str, str]:
     return identity(get("manager", ""), get("operation", ""), get("apiVersion", ""), get("subresource", ""))
 
 
+_encode = msgspec.json.Encoder().encode
+_ownable: dict[bytes, Fields] = {}
+
+
+def ownable(touched: Fields) -> Fields:
+    """What of it can have an owner, in upstream's order.  Few sets come often, so they are remembered."""
+    key = _encode(touched)
+    found = _ownable.get(key)
+    if found is None:
+        if len(_ownable) >= REMEMBERED:
+            _ownable.clear()
+        found = _ownable[key] = canonical(difference(touched, NEVER_OWNED))
+    return found
+
+
 def make_entry(manager: str, operation: str, api_version: str, subresource: str, time: str, fields: Fields) -> Entry:
+    """`fields` are in upstream's order."""
     entry = {
         "manager": manager, "operation": operation, "apiVersion": api_version, "time": time,
-        "fieldsType": "FieldsV1", "fieldsV1": canonical(fields),
+        "fieldsType": "FieldsV1", "fieldsV1": fields,
     }  # fmt: skip
     if subresource:
         entry["subresource"] = subresource
@@ -109,7 +128,7 @@ def _capped(updates: list[Entry]) -> list[Entry]:
         if this == bucket:
             continue
         into = kept.get(bucket) or kept.pop(first[version])
-        fields = union(into["fieldsV1"], entry["fieldsV1"])
+        fields = canonical(union(into["fieldsV1"], entry["fieldsV1"]))
         kept[bucket] = make_entry(ANCIENT_CHANGES, UPDATE, version, "", entry.get("time") or "", fields)
         kept.pop(this, None)
     return list(kept.values())

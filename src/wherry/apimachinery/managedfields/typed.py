@@ -185,12 +185,12 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], schema: Schema) -> _
             if old[name] == value:
                 continue
             added, gone = _compare(old[name], value, child_of(schema, name))
+        elif not isinstance(value, (dict, list)):
+            if value or not _is_zero(schema, name, value):
+                changed[f"f:{name}"] = LEAF
+            continue
         else:
             child = child_of(schema, name)
-            if not isinstance(value, (dict, list)):
-                if not _is_zero(schema, name, value):
-                    changed[f"f:{name}"] = LEAF
-                continue
             if not always_there(schema, name, child):
                 changed[f"f:{name}"] = whole(value, child)
                 continue
@@ -257,8 +257,8 @@ def _compare_lists(old: list[Any], new: list[Any], schema: Schema) -> _Nodes:
 
 
 def _is_zero(parent: Schema, name: str, value: Any) -> bool:
-    """Whether Go's form of `parent` has this scalar in this field even when nobody set it."""
-    if value or not parent.name.startswith(_BUILT_IN):
+    """Whether Go's form of `parent` has this scalar, a zero value, in this field even when nobody set it."""
+    if not parent.name.startswith(_BUILT_IN):
         return False
     return value is None or name in parent.required or name in _ZERO_TEXTS
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wherry.apimachinery.managedfields.entries import (
-    NEVER_OWNED,
     UPDATE,
     Entry,
     arranged,
@@ -14,8 +13,18 @@ from wherry.apimachinery.managedfields.entries import (
     identity,
     identity_of,
     make_entry,
+    ownable,
 )
-from wherry.apimachinery.managedfields.fieldset import EMPTY, Fields, difference, field_paths, intersection, recursive_difference, union
+from wherry.apimachinery.managedfields.fieldset import (
+    EMPTY,
+    Fields,
+    canonical,
+    difference,
+    field_paths,
+    intersection,
+    recursive_difference,
+    union,
+)
 from wherry.apimachinery.managedfields.typed import Comparison, Untyped, compare
 from wherry.apimachinery.schema import Schema
 
@@ -43,7 +52,9 @@ def update_managed(
     changed, removed = change
     if not changed and not removed:
         return list(entries) if live is not None else arranged(entries)
-    mine = difference(changed, NEVER_OWNED)
+    mine = ownable(changed)
+    if live is None and not entries:  # as most objects begin
+        return [make_entry(manager, UPDATE, api_version, subresource, now, mine)] if mine else []
     me = identity(manager, UPDATE, api_version, subresource)
     kept = without_touched(entries, change, api_version, _in_version(live or {}, new, ignored, convert), keep=me)
     if mine:
@@ -53,7 +64,7 @@ def update_managed(
             kept[index : index + 1] = [{**before, "time": now}]  # as most writes
         else:
             previous: Fields = kept[index]["fieldsV1"] if index < len(kept) else EMPTY
-            kept[index : index + 1] = [make_entry(manager, UPDATE, api_version, subresource, now, union(previous, mine))]
+            kept[index : index + 1] = [make_entry(manager, UPDATE, api_version, subresource, now, canonical(union(previous, mine)))]
     return arranged(entry for entry in kept if entry["fieldsV1"])
 
 
