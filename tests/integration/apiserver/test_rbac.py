@@ -87,6 +87,22 @@ async def test_a_role_for_named_objects(cluster: API) -> None:
     await bind(cluster, "r", namespace="n", kind="Role")
     assert (await cluster.send("GET", "/api/v1/namespaces/n/configmaps/mine", user=JANE)).status == 404
     await denied(cluster, "GET", "/api/v1/namespaces/n/configmaps/other")
+    rules[0].pop("resourceNames")
+    role = await cluster.call("GET", f"/apis/{GROUP}/v1/namespaces/n/roles/r")
+    await cluster.call("PUT", f"/apis/{GROUP}/v1/namespaces/n/roles/r", {**role, "rules": rules})
+    assert (await cluster.send("GET", "/api/v1/namespaces/n/configmaps/other", user=JANE)).status == 404
+
+
+async def test_what_is_remembered_of_one_name_is_not_said_of_another(cluster: API) -> None:
+    named = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["mine"], "verbs": ["get"]}
+    every = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["delete"]}
+    await cluster.call("POST", f"/apis/{GROUP}/v1/namespaces/n/roles", {"metadata": {"name": "r"}, "rules": [named, every]})
+    await bind(cluster, "r", namespace="n", kind="Role")
+    for _ in range(2):
+        await denied(cluster, "GET", "/api/v1/namespaces/n/configmaps/other")
+        assert (await cluster.send("GET", "/api/v1/namespaces/n/configmaps/mine", user=JANE)).status == 404
+        assert (await cluster.send("DELETE", "/api/v1/namespaces/n/configmaps/other", user=JANE)).status == 404
+        await denied(cluster, "GET", "/api/v1/namespaces/n/secrets/mine")
 
 
 # --- escalation ------------------------------------------------------------------------------------

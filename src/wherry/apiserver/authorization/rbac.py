@@ -2,7 +2,7 @@
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 Bindings are compiled to an index by subject when one of the four kinds has changed; a decision is
-remembered until then.
+remembered until then, for all objects of a resource together unless a rule names some.
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ class Rule:
         )
 
     def allows(self, info: RequestInfo) -> bool:
+        return self.covers(info) and (not self.names or info.name in self.names)
+
+    def covers(self, info: RequestInfo) -> bool:
+        """Whether it allows this to an object of some name."""
         if info.verb not in self.verbs and "*" not in self.verbs:
             return False
         if not info.is_resource:
             return any(u in ("*", info.path) or (u.endswith("*") and info.path.startswith(u[:-1])) for u in self.urls)
         if info.group not in self.groups and "*" not in self.groups:
-            return False
-        if self.names and info.name not in self.names:
             return False
         if "*" in self.resources:
             return True
@@ -85,22 +87,28 @@ class RBAC:
     def authorize(self, user: UserInfo, info: RequestInfo) -> Decision:
         if MASTERS in user.groups:
             return Decision(True)
-        key = (user.name, user.groups, info.verb, info.group, info.resource, info.subresource, info.namespace, info.name,
+        key = (user.name, user.groups, info.verb, info.group, info.resource, info.subresource, info.namespace,
                "" if info.is_resource else info.path)
-        known = self._remembered.get(key)
+        known = self._remembered.get(key) or self._remembered.get((*key, info.name))
         if known is None:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            known = self._remembered[key] = self._decide(user, info)
+            known, whatever_name = self._decide(user, info)
+            self._remembered[key if whatever_name else (*key, info.name)] = known
         return known
 
-    def _decide(self, user: UserInfo, info: RequestInfo) -> Decision:
+    def _decide(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, bool]:
+        """The decision, and whether it is the same for an object of another name."""
+        whatever_name = True
         for grant in self.grants(user):
             if grant.namespace in ("", info.namespace) and (not grant.namespace or info.is_resource):
                 for rule in grant.rules:
-                    if rule.allows(info):
-                        return Decision(True, f"RBAC: allowed by {grant.binding}")
-        return Decision(False)
+                    if not rule.covers(info):
+                        continue
+                    whatever_name = whatever_name and not rule.names
+                    if not rule.names or info.name in rule.names:
+                        return Decision(True, f"RBAC: allowed by {grant.binding}"), whatever_name
+        return Decision(False), whatever_name
 
     def grants(self, user: UserInfo) -> Iterator[Grant]:
         """Everything that is granted to the user, itself or by a group."""
