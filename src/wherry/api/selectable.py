@@ -12,19 +12,28 @@ from wherry.api.resource import Object, SelectableField
 
 def at(path: str, default: str = "") -> SelectableField:
     """The getter of the scalar at a dotted path."""
-    steps = path.split(".")
+    first, *others = path.split(".")
 
-    def get(obj: Object) -> str:
-        value: object = obj
-        for step in steps:
-            value = value.get(step) if isinstance(value, dict) else None
+    def text(value: object) -> str:
         if value is None:
             return default
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value)
 
-    return SelectableField(get, (path,))
+    def of_two(obj: Object) -> str:
+        """At two steps, as nearly all are: told for every version of an object."""
+        above = obj.get(first)
+        value = above.get(others[0]) if isinstance(above, dict) else None
+        return value if type(value) is str else text(value)
+
+    def of_any(obj: Object) -> str:
+        value: object = obj.get(first)
+        for step in others:
+            value = value.get(step) if isinstance(value, dict) else None
+        return text(value)
+
+    return SelectableField(of_two if len(others) == 1 else of_any, (path,))
 
 
 def paths(*names: str) -> dict[str, SelectableField]:
