@@ -215,6 +215,11 @@ async def _body(raw: web.BaseRequest) -> bytes:
     """Raises StatusError 413 when it is too large, 504 when it does not come."""
     parts, size = [], 0
     try:
+        if raw.content.is_eof():  # all of it came already, as small ones do
+            body = raw.content.read_nowait()
+            if len(body) > MAX_BODY:
+                raise _too_large()
+            return body
         async with asyncio.timeout(BODY_SECONDS):
             async for part in raw.content.iter_any():
                 size += len(part)
