@@ -42,7 +42,8 @@ def paths(*names: str) -> dict[str, SelectableField]:
 
 
 def _pod_ips(obj: Object) -> str:
-    return ",".join(each.get("ip", "") for each in (obj.get("status") or {}).get("podIPs") or ())
+    addresses = (obj.get("status") or {}).get("podIPs")
+    return ",".join(each.get("ip", "") for each in addresses) if addresses else ""
 
 
 def _event_source(obj: Object) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from wherry.storage.interface import Change, OnChanges, StorageClosed
 
@@ -73,9 +74,11 @@ class Hub:
         return parts
 
 
-def _prefixes(key: str) -> Iterator[str]:
-    yield ""
-    end = key.find("/")
-    while end >= 0:
-        yield key[: end + 1]
-        end = key.find("/", end + 1)
+def _prefixes(key: str) -> tuple[str, ...]:
+    return _prefixes_of_folder(key[: key.rfind("/") + 1])
+
+
+@lru_cache(maxsize=4096)  # a folder is a resource, or one in a namespace
+def _prefixes_of_folder(folder: str) -> tuple[str, ...]:
+    """"", and all that ends in a slash."""
+    return tuple(folder[:end] for end in range(len(folder) + 1) if not end or folder[end - 1] == "/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from wherry.storage.cached import CachedObject, CachedObjects
@@ -43,7 +43,7 @@ class Index:
                 self._keys.append(key)
             else:
                 insort(self._keys, key)
-            self._add(key, set(terms(obj)))
+            self._add(key, terms(obj))
         elif previous.labels != obj.labels or previous.fields != obj.fields:
             old, new = set(terms(previous)), set(terms(obj))
             self._remove(key, old - new)
@@ -54,12 +54,14 @@ class Index:
         previous = self._objects.pop(key, None)
         if previous is not None:
             del self._keys[bisect_left(self._keys, key)]
-            self._remove(key, set(terms(previous)))
+            self._remove(key, terms(previous))
         return previous
 
     def list(self, namespace: str, required: list[Term]) -> CachedObjects:
         """In key order: those in `namespace` ("": all) that have every required term."""
         objects = self._objects
+        if not objects:
+            return []
         if required:
             smallest, *others = sorted((self._terms.get(term, set()) for term in required), key=len)
             keys = smallest.intersection(*others) if others else smallest
@@ -72,11 +74,11 @@ class Index:
         end = bisect_left(self._keys, f"{namespace}0", start)  # "0" is the character after "/"
         return [objects[key] for key in self._keys[start:end]]
 
-    def _add(self, key: str, new: set[Term]) -> None:
+    def _add(self, key: str, new: Iterable[Term]) -> None:
         for term in new:
             self._terms.setdefault(term, set()).add(key)
 
-    def _remove(self, key: str, old: set[Term]) -> None:
+    def _remove(self, key: str, old: Iterable[Term]) -> None:
         for term in old:
             keys = self._terms[term]
             keys.discard(key)

@@ -46,9 +46,7 @@ class TaintNodesByCondition:
 def topology_labels(reader: Reader, node: str) -> dict[str, str]:
     """The zone and the region of a node, as far as it tells them."""
     found = reader.cached("", "nodes", "", node)
-    if found is None or b"topology.kubernetes.io/" not in found.value:
-        return {}
-    labels = (reader.read("", "nodes", "", node) or {"metadata": {}})["metadata"].get("labels") or {}
+    labels = {} if found is None else found.labels
     return {key: labels[key] for key in _TOPOLOGY if key in labels}
 
 

@@ -44,7 +44,7 @@ class Filters:
     def impersonate(self, request: Request, user: UserInfo) -> UserInfo:
         """`kubectl --as`: act as another user, where the first may `impersonate` each part of it."""
         headers = request.headers
-        if not any(header.startswith("impersonate-") for header in headers):
+        if "impersonate-" not in " ".join(headers):  # as nearly all
             return user
         name, uid = headers.get("impersonate-user", ""), headers.get("impersonate-uid", "")
         groups = tuple(g for g in headers.get("impersonate-group", "").split("\n") if g)
