@@ -19,17 +19,15 @@ class TTLController(Controller):
         super().__init__(context)
         self.nodes = self.informer(core_v1.Node)
         self._step = 0
-        self.nodes.add_handler(Handler(self._counted, lambda old, new: self.enqueue(new), self._counted))
+        self.nodes.add_handler(Handler(self._added, lambda old, new: self.enqueue(new), self._counted))
 
     def _counted(self, node: core_v1.Node) -> None:
-        """A node has come or gone."""
-        step = step_for(len(self.nodes.store), self._step)
-        if step == self._step:
-            self.enqueue(node)
-            return
-        self._step = step
-        for each in self.nodes.store:
-            self.enqueue(each)
+        """A node has come or gone.  The others hear of a new step at their next heartbeat, not all at this moment."""
+        self._step = step_for(len(self.nodes.store), self._step)
+
+    def _added(self, node: core_v1.Node) -> None:
+        self._counted(node)
+        self.enqueue(node)
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         node, wanted = self.nodes.store.get_by_key(key), str(seconds(self._step))
