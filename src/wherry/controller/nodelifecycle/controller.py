@@ -85,13 +85,16 @@ class NodeLifecycleController(Controller):
         return await self.client.patch(core_v1.Node, node.metadata.name, body, subresource="status", patch_type="strategic")
 
     async def _taint(self, node: core_v1.Node) -> None:
-        others = (each for each in self.nodes.store if each.metadata.name != node.metadata.name)
-        evict = not fully_disrupted(chain((node,), others))
+        # Looking at all nodes for each of them would cost their number squared, so a ready one asks no further.
+        evict = ready_status(node) == "True" or not fully_disrupted(chain((node,), self._others(node)))
         wanted = taints(node, self.clock.time(), evict)
         if wanted is not None:
             meta = node.metadata
             body = {"metadata": {"resourceVersion": meta.resource_version}, "spec": {"taints": wanted or None}}
             await self.client.patch(core_v1.Node, meta.name, body)
+
+    def _others(self, node: core_v1.Node) -> Iterable[core_v1.Node]:
+        return (each for each in self.nodes.store if each.metadata.name != node.metadata.name)
 
     async def _tell_pods(self, node: core_v1.Node) -> None:
         """Pods on a node that is not ready any more are not ready either, so Services leave them out."""
