@@ -105,7 +105,8 @@ def _rfc3339(seconds: int) -> str:
 
 def rfc3339_micro(seconds: float) -> str:
     """Wall time with microseconds (metav1.MicroTime): `2026-11-23T20:23:50.123456Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    whole, micro = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_rfc3339(whole)[:-1]}.{micro:06d}Z"
 
 
 @lru_cache(maxsize=4096)  # thousands of Pods became ready within the same minutes
