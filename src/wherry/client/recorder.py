@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,8 +25,8 @@ NORMAL, WARNING = "Normal", "Warning"
 SPAM_BURST, SPAM_QPS = 25, 1 / 300
 SIMILAR, SIMILAR_SECONDS = 10, 600.0
 CACHE = 4096
-QUEUE = 1000
-WRITERS = 8  # events of so many objects are written at a time
+QUEUE = 10_000  # events that may wait: some seconds of a busy cluster
+LATE = 8  # objects whose events may wait for the server before all others do too
 ATTEMPTS, RETRY_SECONDS = 12, 10.0
 COMBINED = "(combined from similar events): "
 
@@ -92,10 +93,13 @@ def next_stamp(at: float) -> int:
     return _stamps.next(at)
 
 
+Correlated = tuple[core_v1.Event, dict[str, Any] | None] | None
+
+
 class Correlates(Protocol):
     """Decides what becomes of an event: what to write of it, and whether anew or as a patch."""
 
-    def correlate(self, noted: Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None: ...
+    def correlate(self, noted: Noted) -> Correlated: ...
 
     def forget(self, noted: Noted) -> None: ...
 
@@ -110,7 +114,7 @@ class Correlator:
     _similar: _Lru = field(default_factory=_Lru)
     _seen: _Lru = field(default_factory=_Lru)
 
-    def correlate(self, noted: Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None:
+    def correlate(self, noted: Noted) -> Correlated:
         """The event (its name tells which), and the patch when it exists already."""
         message, combined = self._aggregate(noted)
         about = _about(noted.involved)
@@ -190,8 +194,8 @@ class EventRecorder:
         self._client, self._clock = client, clock
         self._correlator = correlator or Correlator(component, host)
         self._queue: asyncio.Queue[Noted] = asyncio.Queue()
-        self._lanes: dict[tuple[str, ...], deque[Noted]] = {}  # what waits, for each object that is being written of
-        self._pending = 0  # in the queue, in a lane, or being written
+        self._late: dict[tuple[str, ...], deque[Noted]] = {}  # by object, what waits because the first could not be written yet
+        self._pending = 0  # in the queue, late, or being written
 
     def event(
         self, obj: Any, type_: str, reason: str, message: str, field_path: str = "", *, action: str = "", related: Any = None,
@@ -217,59 +221,72 @@ class EventRecorder:
         return self._pending == 0
 
     async def run(self) -> None:
-        """Write until cancelled: the events of one object one after the other, those of several side by side."""
-        writers = asyncio.Semaphore(WRITERS)
+        """Write until cancelled, one event at a time: what is told must not keep others from what they do.
+
+        The events of an object whose event cannot be written yet wait for it; the others do not.
+        """
+        slots = asyncio.Semaphore(LATE)
         async with asyncio.TaskGroup() as group:
             while True:
                 noted = await self._queue.get()
                 about = _about(noted.involved)[:-1]
-                if (lane := self._lanes.get(about)) is not None:
+                if (lane := self._late.get(about)) is not None:
                     lane.append(noted)
                     continue
-                await writers.acquire()
-                lane = self._lanes[about] = deque([noted])
-                group.create_task(self._drain(about, lane, writers), name=f"events of {noted.involved.name}")
-
-    async def _drain(self, about: tuple[str, ...], lane: deque[Noted], writers: asyncio.Semaphore) -> None:
-        """Write what waits in a lane, then leave."""
-        try:
-            while lane:
+                correlated = self._correlator.correlate(noted)
                 try:
-                    await self._write(lane[0])
-                finally:
-                    lane.popleft()
+                    await self._write(noted, correlated, self._try)
+                except OSError:
+                    await slots.acquire()
+                    lane = self._late[about] = deque([noted])
+                    group.create_task(self._catch_up(about, lane, correlated, slots), name=f"events of {noted.involved.name}")
+                else:
                     self._pending -= 1
+
+    async def _catch_up(self, about: tuple[str, ...], lane: deque[Noted], correlated: Correlated, slots: asyncio.Semaphore) -> None:
+        """Write the first of a lane, which has been tried already, and what comes to wait behind it."""
+        try:
+            await self._clock.sleep(RETRY_SECONDS)
+            await self._write(lane[0], correlated, self._put)
+            while self._leave(lane):
+                await self._write(lane[0], self._correlator.correlate(lane[0]), self._put)
         finally:
             self._pending -= len(lane)
-            del self._lanes[about]
-            writers.release()
+            del self._late[about]
+            slots.release()
 
-    async def _write(self, noted: Noted) -> None:
-        correlated = self._correlator.correlate(noted)
-        if correlated is None:
-            return
-        if not await self._put(*correlated):  # it expired on the server
+    def _leave(self, lane: deque[Noted]) -> bool:
+        """The first is written; whether another waits."""
+        lane.popleft()
+        self._pending -= 1
+        return bool(lane)
+
+    async def _write(self, noted: Noted, correlated: Correlated, put: Callable[..., Awaitable[bool]]) -> None:
+        if correlated is not None and not await put(*correlated):  # it expired on the server
             self._correlator.forget(noted)
-            await self._write(noted)
+            await self._write(noted, self._correlator.correlate(noted), put)
 
     async def _put(self, event: core_v1.Event, patch: dict[str, Any] | None) -> bool:
-        """Write it, or give it up.  False when what is to be patched is not there any more."""
+        """`_try` again and again, for two minutes."""
         for _ in range(ATTEMPTS):
             try:
-                if patch is None:
-                    await self._client.post(event)
-                else:
-                    await self._client.patch(
-                        core_v1.Event, event.metadata.name, patch, event.metadata.namespace, patch_type="strategic",
-                    )
-                return True
-            except StatusError as error:
-                if patch is not None and error.code == 404:
-                    return False
-                # A namespace that is going away takes no events; nothing else that a server refuses gets better.
-                log.debug("event %s of %s refused: %s", event.reason, event.involved_object.name, error.message)
-                return True
+                return await self._try(event, patch)
             except OSError as error:
                 log.debug("event %s of %s not written yet: %s", event.reason, event.involved_object.name, error)
                 await self._clock.sleep(RETRY_SECONDS)
+        return True
+
+    async def _try(self, event: core_v1.Event, patch: dict[str, Any] | None) -> bool:
+        """Write it, or give it up.  False when what is to be patched is not there any more; raises OSError."""
+        meta = event.metadata
+        try:
+            if patch is None:
+                await self._client.post(event)
+            else:
+                await self._client.patch(core_v1.Event, meta.name, patch, meta.namespace, patch_type="strategic")
+        except StatusError as error:
+            if patch is not None and error.code == 404:
+                return False
+            # A namespace that is going away takes no events; nothing else that a server refuses gets better.
+            log.debug("event %s of %s refused: %s", event.reason, event.involved_object.name, error.message)
         return True

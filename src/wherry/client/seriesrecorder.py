@@ -15,7 +15,7 @@ from typing import Any
 
 from wherry.api.types import core_v1, meta_v1
 from wherry.client.client import Client
-from wherry.client.recorder import CACHE, EventRecorder, Noted, next_stamp
+from wherry.client.recorder import CACHE, Correlated, EventRecorder, Noted, next_stamp
 from wherry.util.clock import Clock, rfc3339_micro
 
 FINISH_SECONDS, REFRESH_SECONDS = 360.0, 1800.0
@@ -38,7 +38,7 @@ class SeriesCorrelator:
     instance: str
     _seen: OrderedDict[Key, _Series] = field(default_factory=OrderedDict)
 
-    def correlate(self, noted: Noted) -> tuple[core_v1.Event, dict[str, Any] | None] | None:
+    def correlate(self, noted: Noted) -> Correlated:
         """The event and None when it is new, its patch when a series begins, None when there is nothing to write."""
         key = _key(noted)
         seen = self._seen.get(key)
