@@ -1,8 +1,9 @@
 """Informers: a local, indexed copy of a collection, kept by list and watch, with handlers on every change.
 
-`Reflector` keeps a copy in step: list, watch from that revision, again from the last revision when a
+An informer keeps its copy in step: list, watch from that revision, again from the last revision when a
 watch ends, list anew when history is gone (410).  `SharedInformerFactory` gives every component of a
-process that asks for the same collection the same informer.
+process that asks for the same collection the same informer, and makes one of metadata alone from the
+informer of the whole objects where there is one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -190,6 +191,35 @@ class Informer(Generic[T]):
             tell(self._on_delete, old if last is None else last)
 
 
+class MetadataInformer(Informer[PartialObjectMetadata]):
+    """The metadata of what another informer of the process holds whole: no second watch, and nothing decoded or kept twice.
+
+    It is as far as the other one whenever anybody looks: the other's handler puts each change into this store.
+    """
+
+    def __init__(self, client: Client, scope: Scope, clock: Clock, whole: Informer[Any]) -> None:
+        super().__init__(client, scope, clock)
+        self._whole = whole
+
+    async def run(self) -> None:
+        put = self._put_of
+        handler = Handler[Any](put, lambda old, new: put(new), lambda obj: self._deleted(key_of(obj), _metadata(obj)))
+        self._whole.add_handler(handler)
+        try:
+            await self._whole.wait_for_sync()
+            self._synced.set()
+            await asyncio.Event().wait()
+        finally:
+            self._whole.remove_handler(handler)
+
+    def _put_of(self, obj: Any) -> None:
+        self._put(_metadata(obj))
+
+
+def _metadata(obj: Any) -> PartialObjectMetadata:
+    return PartialObjectMetadata(api_version=obj.api_version, kind=obj.kind, metadata=obj.metadata)
+
+
 def tell(handlers: Sequence[Callable[..., None]], *objects: Any) -> None:
     """One handler's error is not another's, nor the reflector's."""
     for handler in handlers:
@@ -217,17 +247,30 @@ class SharedInformerFactory:
         scope = Scope(kind, resource or info_of(kind), namespace, label_selector, field_selector)
         found = self._informers.get(scope)
         if found is None:
-            found = self._informers[scope] = Informer(self.client, scope, self.clock)
-            if self._group is not None:
-                self._start(self._group, scope)
+            found = Informer(self.client, scope, self.clock)
+            self._add(found)
         return found
 
     def metadata_informer(self, resource: ResourceInfo, *, namespace: str = "") -> Informer[PartialObjectMetadata]:
         """An informer of any resource that holds metadata alone: garbage collection, namespaces, quota."""
-        return self.informer(PartialObjectMetadata, namespace=namespace, resource=resource)
+        scope = Scope(PartialObjectMetadata, resource, namespace)
+        found = self._informers.get(scope)
+        if found is None:
+            whole = next((each for each in self._informers if each == replace(scope, kind=each.kind)), None)
+            if whole is None:
+                found = Informer(self.client, scope, self.clock)
+            else:
+                found = MetadataInformer(self.client, scope, self.clock, self._informers[whole])
+            self._add(found)
+        return found
+
+    def _add(self, informer: Informer[Any]) -> None:
+        self._informers[informer.scope] = informer
+        if self._group is not None:
+            self._start(self._group, informer.scope)
 
     def stop(self, informer: Informer[Any]) -> None:
-        """End an informer, say because its resource is served no more."""
+        """End an informer of metadata, say because its resource is served no more."""
         self._informers.pop(informer.scope, None)
         task = self._tasks.pop(informer.scope, None)
         if task is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, meta_v1
 from wherry.apimachinery.http import Request, Response
 from wherry.client import Client, InProcessTransport, info_of
 from wherry.client.codec import newest
-from wherry.client.informer import Handler, Informer, Scope
+from wherry.client.informer import Handler, Informer, Scope, SharedInformerFactory
 from wherry.client.store import Store
 from wherry.util.clock import FakeClock
 
@@ -30,6 +30,7 @@ class Script:
         self.lists, self.watches, self.asked = lists, watches, []
 
     async def handle(self, request: Request) -> Response:
+        await asyncio.sleep(0)
         if not request.param("watch"):
             version, items = self.lists.pop(0)
             self.asked.append("list")
@@ -136,3 +137,48 @@ def test_indexes_follow_every_change():
     assert names == {"red": ["b"], "blue": ["a"]}
     store.remove("d/b")
     assert store.index_values("colour") == ["blue"]
+
+
+async def test_metadata_comes_from_the_informer_of_the_whole_objects():
+    first, second = config_map("a", 1, x="1"), config_map("b", 3)
+    chunks = [event("ADDED", second), event("MODIFIED", config_map("a", 4, x="2")), event("DELETED", config_map("b", 5))]
+    script = Script([(2, [first])], [chunks])
+    clock, told = FakeClock(), []
+    factory = SharedInformerFactory(Client(InProcessTransport(script.handle)), clock)
+    whole = factory.informer(core_v1.ConfigMap)
+    running = asyncio.ensure_future(factory.run())
+    informer = factory.metadata_informer(info_of(core_v1.ConfigMap))
+    assert informer is factory.metadata_informer(info_of(core_v1.ConfigMap))
+    informer.add_handler(Handler(
+        lambda obj: told.append(("add", obj.metadata.name)),
+        lambda old, new: told.append(("update", old.metadata.labels["x"], new.metadata.labels["x"])),
+        lambda obj: told.append(("delete", obj.metadata.resource_version)),
+    ))
+    assert not informer.has_synced
+    await clock.advance(1)
+    assert informer.has_synced
+    assert told == [("add", "a"), ("add", "b"), ("update", "1", "2"), ("delete", "5")]
+    assert script.asked[:2] == ["list", "watch 2"]  # once each, not twice
+    assert script.asked.count("list") == 1
+    assert [each.metadata for each in informer.store] == [each.metadata for each in whole.store]
+    factory.stop(informer)
+    await clock.settle()
+    whole._put(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="c", namespace="d", uid="c")))
+    assert ("add", "c") not in told
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_metadata_of_what_nobody_holds_whole_is_watched():
+    script = Script([(2, [config_map("a", 1)])], [])
+    clock = FakeClock()
+    factory = SharedInformerFactory(Client(InProcessTransport(script.handle)), clock)
+    factory.informer(core_v1.ConfigMap, label_selector="x=1")  # not the same collection
+    running = asyncio.ensure_future(factory.run())
+    script.lists.append((2, []))
+    informer = factory.metadata_informer(info_of(core_v1.ConfigMap))
+    await clock.settle()
+    assert informer.has_synced
+    assert script.asked.count("list") == 2
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
