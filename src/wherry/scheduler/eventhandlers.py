@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wherry.api.pod import get_condition, holds
 from wherry.api.types import core_v1
 from wherry.scheduler.framework import Action
-from wherry.scheduler.resources import pod_requests
+from wherry.scheduler.resources import held_changed, pod_requests
 
 
 def node_actions(old: core_v1.Node, new: core_v1.Node) -> Action:
@@ -24,20 +23,6 @@ def node_actions(old: core_v1.Node, new: core_v1.Node) -> Action:
     if old.metadata.annotations != new.metadata.annotations:
         actions |= Action.UPDATE_NODE_ANNOTATION
     return actions
-
-
-def held_changed(old: core_v1.Pod, new: core_v1.Pod) -> bool:
-    """Whether the status tells of other resources: a resize has begun, has ended or has been refused."""
-    if not holds(old) and not holds(new):
-        return False
-    return _told(old) != _told(new) and pod_requests(old) != pod_requests(new)
-
-
-def _told(pod: core_v1.Pod) -> list[object]:
-    """What requests are worked out from, beside the spec."""
-    status, pending = pod.status, get_condition(pod, "PodResizePending")
-    each = [(s.name, s.resources, s.allocated_resources) for s in (*status.container_statuses, *status.init_container_statuses)]
-    return [each, status.resources, status.allocated_resources, pending.reason if pending is not None else ""]
 
 
 def assigned_pod_actions(old: core_v1.Pod, new: core_v1.Pod) -> Action:

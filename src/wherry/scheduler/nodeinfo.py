@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from wherry.api.types import core_v1
-from wherry.scheduler.resources import amounts, pod_ports, pod_requests, scoring_requests
+from wherry.scheduler.resources import Amounts, amounts, held_changed, pod_ports, pod_requests, scoring_requests
+
+
+class Taken(NamedTuple):
+    """What one Pod takes of its node: worked out when it comes, given back when it leaves."""
+
+    requested: Amounts
+    nonzero: Amounts
+    ports: list[tuple[str, str, int]]
 
 
 class NodeInfo:
@@ -13,12 +23,13 @@ class NodeInfo:
     little, for scores.
     """
 
-    __slots__ = ("allocatable", "generation", "images", "name", "node", "nonzero", "pods", "ports", "requested")
+    __slots__ = ("_taken", "allocatable", "generation", "images", "name", "node", "nonzero", "pods", "ports", "requested")
 
     def __init__(self, node: core_v1.Node | None, name: str) -> None:
         self.name = name
         self.node = node
         self.pods: dict[str, core_v1.Pod] = {}
+        self._taken: dict[str, Taken] = {}  # of each of `pods`
         self.requested: dict[str, int] = {}
         self.nonzero: dict[str, int] = {}
         self.allocatable: dict[str, int] = {}
@@ -39,24 +50,30 @@ class NodeInfo:
         self.generation += 1
 
     def add(self, pod: core_v1.Pod) -> None:
-        if pod.metadata.uid in self.pods:
-            self.remove(self.pods[pod.metadata.uid])
-        self.pods[pod.metadata.uid] = pod
-        self._count(pod, 1)
+        uid = pod.metadata.uid
+        known = self.pods.get(uid)
+        if known is not None:
+            if known.spec == pod.spec and not held_changed(known, pod):  # as when a Pod that was assumed is confirmed
+                self.pods[uid] = pod
+                self.generation += 1
+                return
+            self.remove(known)
+        self.pods[uid] = pod
+        taken = self._taken[uid] = Taken(pod_requests(pod), scoring_requests(pod), pod_ports(pod))
+        self._count(taken, 1)
 
     def remove(self, pod: core_v1.Pod) -> None:
-        known = self.pods.pop(pod.metadata.uid, None)
-        if known is not None:
-            self._count(known, -1)
+        if self.pods.pop(pod.metadata.uid, None) is not None:
+            self._count(self._taken.pop(pod.metadata.uid), -1)
 
-    def _count(self, pod: core_v1.Pod, sign: int) -> None:
+    def _count(self, taken: Taken, sign: int) -> None:
         self.generation += 1
         requested, nonzero = self.requested, self.nonzero
-        for name, amount in pod_requests(pod).items():
+        for name, amount in taken.requested.items():
             requested[name] = requested.get(name, 0) + sign * amount
-        for name, amount in scoring_requests(pod).items():
+        for name, amount in taken.nonzero.items():
             nonzero[name] = nonzero.get(name, 0) + sign * amount
-        for port in pod_ports(pod):
+        for port in taken.ports:
             left = self.ports.get(port, 0) + sign
             if left:
                 self.ports[port] = left
@@ -68,5 +85,6 @@ class NodeInfo:
         made = NodeInfo(None, self.name)
         made.node, made.allocatable, made.images = self.node, self.allocatable, self.images
         made.pods, made.requested, made.nonzero = dict(self.pods), dict(self.requested), dict(self.nonzero)
+        made._taken = dict(self._taken)
         made.ports, made.generation = dict(self.ports), self.generation
         return made

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from wherry.api.pod import Amounts as Quantities
-from wherry.api.pod import effective_requests, holds, host_ports
+from wherry.api.pod import effective_requests, get_condition, holds, host_ports
 from wherry.api.types import core_v1
 from wherry.apimachinery import quantity
 
@@ -34,6 +34,9 @@ def _whole(quantities: Quantities) -> Amounts:
     return {name: each.milli() if name == CPU else each.value() for name, each in quantities.items()}
 
 
+_ASSUMED_WHOLE = _whole(ASSUMED)
+
+
 def pod_requests(pod: core_v1.Pod) -> Amounts:
     """What the filters compare; every Pod takes one of `pods`.  A running Pod takes what it holds in the midst of a resize."""
     total = _plain(pod)
@@ -45,7 +48,8 @@ def pod_requests(pod: core_v1.Pod) -> Amounts:
 
 def scoring_requests(pod: core_v1.Pod) -> Amounts:
     """What the scores count: as above, with CPU and memory assumed where a container names none."""
-    return _whole(effective_requests(pod, ASSUMED, held=True))
+    total = _plain(pod)
+    return _whole(effective_requests(pod, ASSUMED, held=True)) if total is None else {**_ASSUMED_WHOLE, **total}
 
 
 def _plain(pod: core_v1.Pod) -> Amounts | None:
@@ -54,3 +58,17 @@ def _plain(pod: core_v1.Pod) -> Amounts | None:
     if len(spec.containers) != 1 or spec.init_containers or spec.overhead or spec.resources is not None or holds(pod):
         return None
     return amounts(spec.containers[0].resources.requests)
+
+
+def held_changed(old: core_v1.Pod, new: core_v1.Pod) -> bool:
+    """Whether the status tells of other resources: a resize has begun, has ended or has been refused."""
+    if not holds(old) and not holds(new):
+        return False
+    return _told(old) != _told(new) and pod_requests(old) != pod_requests(new)
+
+
+def _told(pod: core_v1.Pod) -> list[object]:
+    """What requests are worked out from, beside the spec."""
+    status, pending = pod.status, get_condition(pod, "PodResizePending")
+    each = [(s.name, s.resources, s.allocated_resources) for s in (*status.container_statuses, *status.init_container_statuses)]
+    return [each, status.resources, status.allocated_resources, pending.reason if pending is not None else ""]

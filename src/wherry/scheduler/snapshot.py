@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wherry.api.types import core_v1
-from wherry.scheduler.eventhandlers import held_changed
 from wherry.scheduler.framework import D
 from wherry.scheduler.journal import Journal
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.ranking import Rankings
+from wherry.scheduler.resources import held_changed
 
 REMEMBERED = 256  # derived values
 ZONE = "topology.kubernetes.io/zone"
