@@ -3,7 +3,7 @@
 A request decodes thousands of small containers that are gone when it is answered, without a cycle among them;
 a look at them every 700, as is the default, finds nothing and is a tenth of a busy server's time.  And what lives
 long is never garbage either: a look at all of it, some 500 containers a Pod, would hold up the loop for longer the more
-there is.  So a look is at what is new, and what is found alive is put aside (frozen).  The few cycles that die
+there is.  So every look is at what is new, once: what is found alive is put aside (frozen).  The few cycles that die
 later (less than one object a Pod was seen) wait until twice as much is aside as the last full look left.
 """
 
@@ -12,15 +12,13 @@ from typing import Any
 
 from wherry.util.clock import Clock
 
-# Containers made and not gone again before a look at the young ones; looks at these, and at their elders, are in turn: so one
-# look is at 15,000 at most: a few milliseconds, and 30 on a machine with much else to do.
-YOUNG, MIDDLE, OLD = 5_000, 0, 0
+YOUNG = 5_000  # containers made and not gone again before a look, and so the most that one look is at: a few milliseconds
 PERIOD = 3600.0  # seconds between two questions whether a full look is due
 
 
 def relax() -> None:
     """At the start of a process: look more rarely."""
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
+    gc.set_threshold(YOUNG)
 
 
 def settle() -> None:
@@ -32,7 +30,7 @@ def settle() -> None:
 
 
 def _put_aside(phase: str, info: dict[str, Any]) -> None:
-    if phase == "stop" and info["generation"] == 2:
+    if phase == "stop":  # elder generations would only be looked at again, three times as much at a time
         gc.freeze()
 
 

@@ -37,8 +37,19 @@ def test_what_is_found_alive_later_is_put_aside_too() -> None:
     collector.settle()
     before = gc.get_freeze_count()
     alive = [[each] for each in range(1000)]
-    gc.collect()
+    gc.collect(0)
     assert gc.get_freeze_count() >= before + len(alive)
+
+
+def test_a_look_is_at_no_more_than_what_is_new() -> None:
+    collector.relax()
+    collector.settle()
+    alive: list[list[int]] = []
+    most = 0
+    for number in range(4 * collector.YOUNG):
+        alive.append([number])
+        most = max(most, sum(gc.get_count()[:1])) if number % 100 else max(most, len(gc.get_objects()))
+    assert most <= collector.YOUNG + 1000
 
 
 class Knot:
