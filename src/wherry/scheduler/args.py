@@ -18,6 +18,7 @@ from wherry.scheduler.plugins.noderesources import (
     most_allocated,
     requested_to_capacity_ratio,
 )
+from wherry.scheduler.plugins.storagecapacity import MOST_FREE
 
 
 class _Args(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
@@ -113,10 +114,16 @@ class InterPodAffinityArgs(_Args):
 
 class VolumeBindingArgs(_Args):
     bind_timeout_seconds: int = 600
+    shape: list[ShapePoint] = []
 
     def __post_init__(self) -> None:
         if self.bind_timeout_seconds < 0:
             raise ValueError(f"bindTimeoutSeconds: {self.bind_timeout_seconds} must be 0 or more")
+        if self.shape:
+            Shape(self.shape)
+
+    def scorer(self) -> Scorer:
+        return requested_to_capacity_ratio([(p.utilization, p.score) for p in self.shape]) if self.shape else MOST_FREE
 
 
 class PodTopologySpreadArgs(_Args):

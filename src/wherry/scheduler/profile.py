@@ -59,6 +59,10 @@ def _spread(handle: Handle, given: args.PodTopologySpreadArgs) -> PodTopologySpr
     return PodTopologySpread(default_selector=selector)
 
 
+def _volumes(handle: Handle, given: args.VolumeBindingArgs) -> VolumeBinding:
+    return VolumeBinding(handle, given.bind_timeout_seconds, given.scorer())
+
+
 def _inter_pod(handle: Handle, given: args.InterPodAffinityArgs) -> InterPodAffinity:
     return InterPodAffinity(
         handle.lister(core_v1.Namespace), given.hard_pod_affinity_weight,
@@ -76,7 +80,7 @@ DEFAULTS: Mapping[str, Registration] = {
     "NodeResourcesFit": Registration(_fit, 1, args.NodeResourcesFitArgs),
     "VolumeRestrictions": Registration(lambda handle, given: VolumeRestrictions(handle)),
     "NodeVolumeLimits": Registration(lambda handle, given: NodeVolumeLimits(handle)),
-    "VolumeBinding": Registration(lambda handle, given: VolumeBinding(handle, given.bind_timeout_seconds), 1, args.VolumeBindingArgs),
+    "VolumeBinding": Registration(_volumes, 1, args.VolumeBindingArgs),
     "VolumeZone": Registration(lambda handle, given: VolumeZone(handle)),
     "PodTopologySpread": Registration(_spread, 2, args.PodTopologySpreadArgs),
     "InterPodAffinity": Registration(_inter_pod, 2, args.InterPodAffinityArgs),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, storage_v1
 from wherry.api.volumes import (
     BOUND_BY_CONTROLLER,
     NO_PROVISIONER,
@@ -35,21 +35,27 @@ from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.store import key_of
 from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
-from wherry.scheduler.plugins.base import Filter
+from wherry.scheduler.plugins import storagecapacity
+from wherry.scheduler.plugins.base import Filter, Score
+from wherry.scheduler.plugins.noderesources import Scorer
+from wherry.scheduler.plugins.storagecapacity import Pool
 
 UNBOUND = Refusal("pod has unbound immediate PersistentVolumeClaims")
-NO_VOLUME = Refusal("node(s) didn't find available persistent volumes to bind")
-CONFLICT = Refusal("node(s) didn't match PersistentVolume's node affinity")
-GONE = Refusal("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)")
+CONFLICT = "node(s) didn't match PersistentVolume's node affinity"
+NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
+NO_SPACE = "node(s) did not have enough free storage"
+GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 
+ORDER = (CONFLICT, NO_VOLUME, NO_SPACE, GONE)  # in which a node's reasons are told
 FIRST_LOOK, LAST_LOOK = 0.01, 1.0  # seconds between looks whether the binder has bound
 
 
 @dataclass(slots=True)
 class Choice:
-    """What a node offers for the claims that wait: a volume for each, or None where one is to be made."""
+    """What a node offers for the claims that wait: a volume for each, or None where one is to be made, and from what."""
 
     volumes: list[tuple[Claim, Volume | None]] = field(default_factory=list)
+    pools: list[tuple[Claim, Pool]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -61,14 +67,17 @@ class PodVolumes:
     choices: dict[str, Choice] = field(default_factory=dict)  # by node
 
 
-class VolumeBinding(Filter):
+class VolumeBinding(Filter, Score):
     name = "VolumeBinding"
 
-    def __init__(self, handle: Handle, bind_timeout: float = 600.0) -> None:
-        self._handle, self._bind_timeout = handle, bind_timeout
+    def __init__(self, handle: Handle, bind_timeout: float = 600.0, scorer: Scorer = storagecapacity.MOST_FREE) -> None:
+        self._handle, self._bind_timeout, self._scorer = handle, bind_timeout, scorer
         self._claims = handle.lister(Claim)
         self._volumes = handle.lister(Volume)
         self._classes = handle.lister(StorageClass)
+        self._drivers = handle.lister(storage_v1.CSIDriver)
+        self._pools = handle.lister(Pool)
+        self._pools.add_indexer("class", storagecapacity.by_class)
         self._volumes.add_indexer("free", _free)
         self._volumes.add_indexer("for", _for)
         # What Pods that are on their way have chosen, until the lists show it: claim -> Pod's uid -> (node, volume).
@@ -79,7 +88,9 @@ class VolumeBinding(Filter):
         return (
             EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
             EventHint(Volume, changed),
-            EventHint(StorageClass, changed),
+            EventHint(StorageClass, changed, lambda pod, old, new: old is None or old.allowed_topologies != new.allowed_topologies),
+            EventHint(storage_v1.CSIDriver, Action.UPDATE, storagecapacity.tracks_no_more),
+            EventHint(Pool, changed, storagecapacity.grew),
             EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
             # One that could not be bound gives back the volumes that were kept for it, though no list shows that.
             EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(by_claim(old))),
@@ -111,34 +122,38 @@ class VolumeBinding(Filter):
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         found: PodVolumes = state.data[self.name]
         if node.node is None:
-            return CONFLICT
-        for claim in found.bound:
-            volume = self._volumes.get(claim.spec.volume_name)
-            if volume is None:
-                return GONE
-            if not fits_node(volume, node.node):
-                return CONFLICT
+            return Refusal(CONFLICT)
+        reasons = list(self._out_of_reach(found.bound, node.node))
         if found.waiting:
             choice = self._choose(found, node.node)
-            if choice is None:
-                return NO_VOLUME
-            found.choices[node.name] = choice
-        return None
+            if isinstance(choice, Choice):
+                found.choices[node.name] = choice
+            else:
+                reasons.append(choice)
+        return Refusal("\n".join(sorted(reasons, key=ORDER.index))) if reasons else None
 
-    def _choose(self, found: PodVolumes, node: core_v1.Node) -> Choice | None:
+    def _out_of_reach(self, claims: Iterable[Claim], node: core_v1.Node) -> Iterable[str]:
+        """What is wrong with the volumes of claims that have theirs: the first that is."""
+        for claim in claims:
+            volume = self._volumes.get(claim.spec.volume_name)
+            if volume is None or not fits_node(volume, node):
+                return [CONFLICT if volume is not None else GONE]
+        return []
+
+    def _choose(self, found: PodVolumes, node: core_v1.Node) -> Choice | str:
         choice, taken = Choice(), self._taken_from(found.waiting)
         for claim in found.waiting:
             volume = None
             selected = self._node_of(claim)
             if selected and selected != node.metadata.name:
-                return None
+                return NO_VOLUME
             if not claim.metadata.annotations.get(SELECTED_NODE):  # else one is being made
                 candidates = [*self._volumes.by_index("for", key_of(claim)), *self._volumes.by_index("free", claim_class(claim))]
                 volume = find_volume(claim, candidates, node=node, excluded=taken, delayed=True)
             if volume is not None:
                 taken.add(volume.metadata.name)
-            elif not self._can_be_made(claim, node):
-                return None
+            elif why := self._make(choice, claim, node):
+                return why
             choice.volumes.append((claim, volume))
         return choice
 
@@ -152,11 +167,30 @@ class VolumeBinding(Filter):
         assumed = next(iter(self._assumed.get(key_of(claim), {}).values()), ("", ""))
         return claim.metadata.annotations.get(SELECTED_NODE, "") or assumed[0]
 
-    def _can_be_made(self, claim: Claim, node: core_v1.Node) -> bool:
+    def _make(self, choice: Choice, claim: Claim, node: core_v1.Node) -> str:
+        """Why no volume can be made for the claim here; "" when one can."""
         storage_class = self._classes.get(claim_class(claim))
         if storage_class is None or storage_class.provisioner in ("", NO_PROVISIONER):
-            return False
-        return allowed_on(storage_class, node.metadata.labels)
+            return NO_VOLUME
+        if not allowed_on(storage_class, node.metadata.labels):
+            return NO_VOLUME
+        if "storage" not in claim.spec.resources.requests or not storagecapacity.tracks(self._drivers.get(storage_class.provisioner)):
+            return ""
+        pool = storagecapacity.find(self._pools.by_index("class", storage_class.metadata.name), requested(claim), node)
+        if pool is None:
+            return NO_SPACE
+        choice.pools.append((claim, pool))
+        return ""
+
+    # -- how good a node is (StorageCapacityScoring) ---------------------------------------------------
+
+    def scores(self, pod: core_v1.Pod, snapshot: Snapshot) -> bool:
+        return next(pod_claims(pod), None) is not None
+
+    def score(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> float:
+        choice = state.data[self.name].choices.get(node.name, Choice())
+        given = [(claim, volume) for claim, volume in choice.volumes if volume is not None]
+        return storagecapacity.score(storagecapacity.of_volumes(given) if given else storagecapacity.of_pools(choice.pools), self._scorer)
 
     # -- from the decision to the binding ------------------------------------------------------------
 
