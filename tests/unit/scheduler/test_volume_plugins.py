@@ -226,6 +226,39 @@ def test_one_pod_only(mode: str, other: str, why: str | None):
         assert plugin.filter(state, pod("data"), world.nodes["n1"]) is None
 
 
+def disk(kind: str, name: str = "p", **source: Any) -> core_v1.Pod:
+    raw = {"metadata": {"name": name, "namespace": "default", "uid": name}, "spec": {"containers": [], "volumes": [{"name": "v", kind: source}]}}
+    return msgspec.convert(raw, core_v1.Pod)
+
+
+GCE, ISCSI, RBD = "gcePersistentDisk", "iscsi", "rbd"
+NO_DISK = "node(s) had no available disk"
+
+
+@pytest.mark.parametrize(("mine", "theirs", "why"), [
+    (disk(GCE, pdName="d"), disk(GCE, "q", pdName="d"), NO_DISK),
+    (disk(GCE, pdName="d"), disk(GCE, "q", pdName="e"), None),
+    (disk(GCE, pdName="d", readOnly=True), disk(GCE, "q", pdName="d", readOnly=True), None),
+    (disk(GCE, pdName="d", readOnly=True), disk(GCE, "q", pdName="d"), NO_DISK),
+    (disk("awsElasticBlockStore", volumeID="v", readOnly=True), disk("awsElasticBlockStore", "q", volumeID="v", readOnly=True), NO_DISK),
+    (disk(ISCSI, iqn="i"), disk(ISCSI, "q", iqn="i"), NO_DISK),
+    (disk(ISCSI, iqn="i", readOnly=True), disk(ISCSI, "q", iqn="i", readOnly=True), None),
+    (disk(RBD, monitors=["a", "b"], pool="p", image="i"), disk(RBD, "q", monitors=["b", "c"], pool="p", image="i"), NO_DISK),
+    (disk(RBD, monitors=["a"], pool="p", image="i"), disk(RBD, "q", monitors=["b"], pool="p", image="i"), None),
+    (disk(RBD, monitors=["a"], pool="p", image="i"), disk(RBD, "q", monitors=["a"], pool="p", image="j"), None),
+    (disk(GCE, pdName="d"), disk(RBD, "q", monitors=["a"], pool="p", image="d"), None),
+])
+def test_a_disk_has_one_writer(mine: core_v1.Pod, theirs: core_v1.Pod, why: str | None):
+    world = World()
+    world.nodes["n1"].add(theirs)
+    plugin = VolumeRestrictions(world)
+    found, state = world.ask(plugin, mine)
+    assert found == why
+    assert world.ask(plugin, mine, "n2")[0] is None, "another node may have it"
+    gone = next(each for each in plugin.events() if each.resource == "AssignedPod")
+    assert gone.hint(mine, theirs, None) is bool(why)
+
+
 ZONE = "topology.kubernetes.io/zone"
 
 
