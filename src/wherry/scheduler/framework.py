@@ -32,6 +32,10 @@ class Refusal:
     detail: str = ""  # for `wherry why`: this node's own figures
 
 
+class PluginError(Exception):
+    """Something went wrong that says nothing about the node (upstream's status Error): the Pod is tried again after a back-off."""
+
+
 @dataclass(slots=True)
 class CycleState:
     """What the extension points of a plugin leave for each other about one Pod, by a key of its own.
@@ -231,7 +235,7 @@ class PreBindPlugin(Protocol):
         ...
 
     async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
-        """A Refusal sends the Pod back to the queue; StatusError and OSError do so with a back-off."""
+        """A Refusal sends the Pod back to the queue; StatusError, OSError and PluginError do so with a back-off."""
         ...
 
 

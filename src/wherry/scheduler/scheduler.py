@@ -13,30 +13,31 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from wherry.api.pod import get_condition, is_terminal
+from wherry.api.pod import is_terminal
 from wherry.api.types import core_v1, meta_v1, policy_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
-from wherry.client.recorder import NORMAL, WARNING
 from wherry.client.seriesrecorder import SeriesRecorder
 from wherry.client.store import Store
 from wherry.scheduler.config import SchedulerConfig
 from wherry.scheduler.eventhandlers import assigned_pod_actions, node_actions
-from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, Refusal
+from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, PluginError, Refusal
 from wherry.scheduler.metrics import SchedulerMetrics
 from wherry.scheduler.nominator import Nominator
-from wherry.scheduler.plan import Decision, schedule
+from wherry.scheduler.plan import Decision, explain, schedule
 from wherry.scheduler.preemptor import Outcome, Preemptor
 from wherry.scheduler.profile import Profile, make_profile
 from wherry.scheduler.queue import Queued, SchedulingQueue
+from wherry.scheduler.reporter import SCHEDULER_ERROR, Reporter
 from wherry.scheduler.snapshot import Snapshot
-from wherry.util.clock import Clock, rfc3339
+from wherry.util.clock import Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 MAX_BINDING = 128
 SLICE = 0.005  # seconds of decisions before the loop gets a turn
+BIND = 'running Bind plugin "DefaultBinder"'
 DIAGNOSES = 1000  # kept; `wherry why` works them out anew
 
 
@@ -52,6 +53,7 @@ class Scheduler:
         self.informers = SharedInformerFactory(client, clock)
         self.profiles = {spec.scheduler_name: make_profile(self, spec) for spec in config.profiles}
         self.recorders = {name: SeriesRecorder(client, clock, name) for name in self.profiles}
+        self._reporter = Reporter(client, clock, self.recorders)
         self.snapshot, self.nominator = Snapshot(), Nominator(self._released)
         hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
         self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff)
@@ -184,11 +186,10 @@ class Scheduler:
         meta, profile = pod.metadata, self.profiles[pod.spec.scheduler_name]
         try:
             decision = self._reserve(pod, profile, schedule(pod, self.snapshot, profile, self._rng, self.nominator))
-        except Exception:
+        except Exception as error:
             self.metrics.attempt("error", profile.scheduler_name, self.clock.monotonic() - began)
             log.exception("scheduling %s/%s", meta.namespace, meta.name)
-            self._binding.release()
-            self.queue.park(entry, frozenset(), retry=True)
+            group.create_task(self._err(entry, str(error) or type(error).__name__), name=f"error of {meta.namespace}/{meta.name}")
             return
         result = "scheduled" if decision.node else "unschedulable"
         self.metrics.attempt(result, profile.scheduler_name, self.clock.monotonic() - began)
@@ -225,10 +226,12 @@ class Scheduler:
     async def _bind(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
         meta, node = assumed.metadata, assumed.spec.node_name
         first = [plugin for plugin in profile.pre_bind if plugin.pre_bind_pre_flight(state, entry.pod, node)]
+        step = BIND
         try:
-            if first:  # others, who make nodes, are told what is expected (KEP-5278): the binding ends it
-                await self._patch(assumed, {"nominatedNodeName": node})
+            if first:
+                await self._reporter.expect(assumed, node)
             for plugin in first:
+                step = f'running PreBind plugin "{plugin.name}"'
                 self._binding.release()  # it may wait for long, and others must not
                 try:
                     refusal = await plugin.pre_bind(state, entry.pod, node)
@@ -236,36 +239,44 @@ class Scheduler:
                     await self._binding.acquire()
                 if refusal is not None:
                     self._take_back(entry, assumed, profile, state)
-                    await self._expect_no_more(assumed)
+                    await self._reporter.expect_no_more(assumed)
                     await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())
                     return
+            step = BIND
             binding = core_v1.Binding(
                 metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
                 target=core_v1.ObjectReference(kind="Node", name=node),
             )
             await self.client.post(binding, subresource="binding", name=meta.name)
-            recorder = self.recorders[profile.scheduler_name]
-            message = f"Successfully assigned {meta.namespace}/{meta.name} to {node}"
-            recorder.event(assumed, NORMAL, "Scheduled", message, action="Binding")
-        except (StatusError, OSError) as error:
+            self._reporter.scheduled(assumed, node)
+        except (StatusError, OSError, PluginError) as error:
             self._take_back(entry, assumed, profile, state)
-            if isinstance(error, StatusError) and is_not_found(error):
-                self.queue.remove(meta.uid)
-                return
-            if not (isinstance(error, StatusError) and error.code == 409):
-                log.warning("binding %s/%s: %s", meta.namespace, meta.name, error)
             if first:
-                await self._expect_no_more(assumed)
-            self.queue.park(entry, frozenset(), retry=True)
+                await self._reporter.expect_no_more(assumed)
+            await self._not_bound(entry, step, error)
         finally:
             self._binding.release()
 
-    async def _expect_no_more(self, pod: core_v1.Pod) -> None:
-        """It will not get the node that it was announced for."""
+    async def _not_bound(self, entry: Queued, step: str, error: Exception) -> None:
+        """Of a Pod that is gone nothing is told, and of one that has changed, or has a node meanwhile, no condition."""
+        pod, message = entry.pod, f"{step}: {error}"
+        if step == BIND and isinstance(error, StatusError) and is_not_found(error):
+            self.queue.remove(pod.metadata.uid)
+            return
+        if isinstance(error, StatusError) and error.code == 409:
+            self._reporter.event(pod, message)
+        else:
+            log.warning("binding %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
+            await self._reporter.failed(pod, message, SCHEDULER_ERROR)
+        self.queue.park(entry, frozenset(), retry=True)
+
+    async def _err(self, entry: Queued, message: str) -> None:
+        """Something went wrong that says nothing about nodes: it is told, and tried again after a back-off.  Gives the semaphore back."""
         try:
-            await self._patch(pod, {"nominatedNodeName": None})
-        except (StatusError, OSError) as error:
-            log.debug("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)  # gone, or it is overwritten next time
+            await self._reporter.failed(entry.pod, message, SCHEDULER_ERROR)
+        finally:
+            self.queue.park(entry, frozenset(), retry=True)
+            self._binding.release()
 
     def _take_back(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
         """The Pod was not bound: what it took is free again, unless it was bound by another meanwhile."""
@@ -299,40 +310,13 @@ class Scheduler:
 
     async def _told(self, entry: Queued, decision: Decision, outcome: Outcome) -> None:
         """An event, the PodScheduled condition and the nomination; then the Pod waits."""
-        pod = entry.pod
         message = decision.message
         if outcome.message:
             message = f"{message} no new claims to deallocate, preemption: {outcome.message}"
-        self.recorders[pod.spec.scheduler_name].event(pod, WARNING, "FailedScheduling", message, action="Scheduling")
         try:
-            status = self._status(pod, message, outcome)
-            if status:
-                await self._patch(pod, status)
-        except (StatusError, OSError) as error:
-            if not (isinstance(error, StatusError) and error.code in (404, 409)):
-                log.warning("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
+            await self._reporter.failed(entry.pod, message, outcome=outcome)
         finally:
             self.queue.park(entry, decision.plugins | outcome.plugins)
-
-    async def _patch(self, pod: core_v1.Pod, status: dict[str, object]) -> None:
-        meta, body = pod.metadata, {"metadata": {"uid": pod.metadata.uid}, "status": status}
-        await self.client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
-
-    def _status(self, pod: core_v1.Pod, message: str, outcome: Outcome) -> dict[str, object]:
-        """What changes of the Pod's status."""
-        changed: dict[str, object] = {}
-        if outcome.candidate is not None:
-            changed["nominatedNodeName"] = outcome.candidate.node
-        elif outcome.denominate and pod.status.nominated_node_name:
-            changed["nominatedNodeName"] = None
-        old = get_condition(pod, "PodScheduled")
-        if old is None or old.status != "False" or old.reason != "Unschedulable" or old.message != message:
-            since = old.last_transition_time if old is not None and old.status == "False" else rfc3339(self.clock.time())
-            changed["conditions"] = [{
-                "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message,
-                "lastProbeTime": None, "lastTransitionTime": since, "observedGeneration": pod.metadata.generation or 1,
-            }]
-        return changed
 
 
 def _on(pod: core_v1.Pod, node: str) -> core_v1.Pod:
@@ -340,7 +324,8 @@ def _on(pod: core_v1.Pod, node: str) -> core_v1.Pod:
 
 
 def _refused(plugin: str, refusal: Refusal, decision: Decision) -> Decision:
-    """A decision that a plugin refused after it was made."""
-    return Decision("", {decision.node: (plugin, refusal)}, refusal.reason, decision.total, decision.state)
+    """A decision that a plugin refused after it was made: only that node was asked."""
+    diagnosis = {decision.node: (plugin, refusal)}
+    return Decision("", diagnosis, explain(diagnosis, 1), 1, decision.state)
 
 

@@ -11,7 +11,7 @@ import pytest
 from wherry.api.types import core_v1, meta_v1, storage_v1
 from wherry.api.volumes import BIND_COMPLETED, SELECTED_NODE, Claim, StorageClass, Volume
 from wherry.client.store import Store
-from wherry.scheduler.framework import CycleState, Refusal
+from wherry.scheduler.framework import CycleState, PluginError, Refusal
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.nodevolumelimits import NodeVolumeLimits
 from wherry.scheduler.plugins.volumebinding import VolumeBinding
@@ -204,9 +204,28 @@ async def test_pre_bind_gives_up():
     task = asyncio.ensure_future(plugin.pre_bind(state, asked, "n1"))
     for _ in range(10):
         await world.clock.advance(1)
-    refusal = await task
-    assert refusal is not None
-    assert refusal.reason == "binding volumes: context deadline exceeded"
+    with pytest.raises(PluginError, match="^binding volumes: context deadline exceeded$"):
+        await task
+
+
+@pytest.mark.parametrize(("changed", "why"), [
+    pytest.param({"annotations": {}}, 'provisioning failed for PVC "data"', id="the provisioner asks for another node"),
+    pytest.param({"deletion_timestamp": "2026-11-23T00:00:00Z"}, 'pvc "default/data" is gone or being deleted', id="going"),
+    pytest.param({"uid": "another"}, 'pvc "default/data" is gone or being deleted', id="another of that name"),
+])
+async def test_pre_bind_sees_that_it_waits_in_vain(changed: dict[str, Any], why: str):
+    world = World(WAIT, claim(storage="wait"))
+    plugin, asked = VolumeBinding(world), pod("data")
+    _, state = world.ask(plugin, asked)
+    task = asyncio.ensure_future(plugin.pre_bind(state, asked, "n1"))
+    await world.clock.advance(1)
+    assert not task.done()
+    now = claim(storage="wait", node="n1")
+    world.put(msgspec.structs.replace(now, metadata=msgspec.structs.replace(now.metadata, resource_version="7", **changed)))
+    await world.clock.advance(2)
+    with pytest.raises(PluginError) as raised:
+        await task
+    assert str(raised.value) == f"binding volumes: {why}"
 
 
 IN_USE = "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"

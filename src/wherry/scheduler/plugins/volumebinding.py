@@ -31,9 +31,8 @@ from wherry.api.volumes import (
     volume_class,
     waits_for_consumer,
 )
-from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.store import key_of
-from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
+from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, EventHint, Handle, PluginError, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins import storagecapacity
 from wherry.scheduler.plugins.base import Filter, Score
@@ -218,17 +217,11 @@ class VolumeBinding(Filter, Score):
     async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
         """Writes are for the versions that were looked at: a claim that has changed is a new decision."""
         chosen = self._chosen(state, node)
-        try:
-            for claim, volume in chosen:
-                await (self._keep(volume, claim) if volume is not None else self._select(claim, node))
-        except StatusError as error:
-            if is_not_found(error):  # of the volume or claim, not of the Pod
-                return Refusal(f"binding volumes: {error.message}")
-            raise
-        refusal = await self._until_bound([claim for claim, _ in chosen], node)
-        if refusal is None:
-            self.unreserve(state, pod, node)  # the lists show it now
-        return refusal
+        for claim, volume in chosen:
+            await (self._keep(volume, claim) if volume is not None else self._select(claim, node))
+        await self._until_bound(chosen, node)
+        self.unreserve(state, pod, node)  # the lists show it now
+        return None
 
     async def _select(self, claim: Claim, node: str) -> None:
         """Have a volume made on the node."""
@@ -250,23 +243,26 @@ class VolumeBinding(Filter, Score):
         body = {"metadata": {**seen, "annotations": {BOUND_BY_CONTROLLER: "yes"}}, "spec": {"claimRef": ref}}
         await self._handle.client.patch(Volume, volume.metadata.name, body)
 
-    async def _until_bound(self, claims: list[Claim], node: str) -> Refusal | None:
+    async def _until_bound(self, chosen: list[tuple[Claim, Volume | None]], node: str) -> None:
         clock, delay = self._handle.clock, FIRST_LOOK
         deadline = clock.monotonic() + self._bind_timeout
-        while True:
-            left = []
-            for claim in claims:
-                now = self._claims.get(claim.metadata.name, claim.metadata.namespace)
-                if now is None or now.metadata.uid != claim.metadata.uid or now.metadata.deletion_timestamp is not None:
-                    return Refusal(f'binding volumes: pvc "{key_of(claim)}" is gone or being deleted')
-                if not is_fully_bound(now) or self._volumes.get(now.spec.volume_name) is None:
-                    left.append(claim)
-            if not left:
-                return None
+        while not all(self._is_bound(claim, node, made=volume is None) for claim, volume in chosen):
             if clock.monotonic() >= deadline:
-                return Refusal("binding volumes: context deadline exceeded")
+                raise PluginError("binding volumes: context deadline exceeded")
             await clock.sleep(delay)
             delay = min(delay * 1.5, LAST_LOOK)
+
+    def _is_bound(self, claim: Claim, node: str, *, made: bool) -> bool:
+        """Raises PluginError when it will not be.  A provisioner that cannot make the volume here takes the node's name away."""
+        now = self._claims.get(claim.metadata.name, claim.metadata.namespace)
+        if now is None or now.metadata.uid != claim.metadata.uid or now.metadata.deletion_timestamp is not None:
+            raise PluginError(f'binding volumes: pvc "{key_of(claim)}" is gone or being deleted')
+        if is_fully_bound(now) and self._volumes.get(now.spec.volume_name) is not None:
+            return True
+        newer = now.metadata.resource_version != claim.metadata.resource_version  # else the list does not show the choice yet
+        if made and newer and now.metadata.annotations.get(SELECTED_NODE) != node:
+            raise PluginError(f'binding volumes: provisioning failed for PVC "{claim.metadata.name}"')
+        return False
 
 
 def _free(volume: Volume) -> list[str]:
