@@ -126,11 +126,14 @@ class Store:
         for attempt in range(8):
             if generated := bool(meta.get("generateName")) and (not meta.get("name") or attempt > 0):
                 meta["name"] = generate_name(meta["generateName"])
+            spec = obj.get("spec")
             try:
                 return await self._try_create(call, obj, applied)
             except KeyExists:
                 if not generated or attempt == 7:
                     raise errors.already_exists(self.resource.group, self.resource.plural, meta.get("name", "")) from None
+                if spec is not None:
+                    obj["spec"] = spec  # a strategy that adds to it does so to a copy, and anew for another name
         raise AssertionError("unreachable")
 
     def _begin_meta(self, call: Call, obj: Object, meta: dict[str, Any]) -> None:

@@ -38,8 +38,9 @@ def compile_term(owner: core_v1.Pod, term: core_v1.PodAffinityTerm, weight: int 
     if term.label_selector is not None:
         for keys, operator in ((term.match_label_keys, IN), (term.mismatch_label_keys, NOT_IN)):
             extra += [Requirement(key, operator, (labels[key],)) for key in keys if key in labels]
-        # The API server writes them into the selector too: the same condition twice is the same.
-        extra = [each for each in extra if each not in selector.requirements]
+        # The API server has written them into the selector of a Pod that was made by 1.37; its labels may have changed since.
+        merged = {(each.key, each.operator) for each in selector.requirements}
+        extra = [each for each in extra if (each.key, each.operator) not in merged]
     if extra:
         selector = Selector((*selector.requirements, *extra))
     chosen = None if term.namespace_selector is None else from_label_selector(term.namespace_selector)

@@ -62,9 +62,10 @@ def compile_constraint(pod: core_v1.Pod, constraint: core_v1.TopologySpreadConst
     selector = default if constraint.label_selector is None else from_label_selector(constraint.label_selector)
     labels = pod.metadata.labels
     if constraint.match_label_keys and constraint.label_selector is not None:
+        known = {each.key for each in selector.requirements}  # the API server has merged them
         extra = [
             meta_v1.LabelSelectorRequirement(key=key, operator="In", values=[labels[key]])
-            for key in constraint.match_label_keys if key in labels
+            for key in constraint.match_label_keys if key in labels and key not in known
         ]
         selector = Selector((*selector.requirements, *from_label_selector(meta_v1.LabelSelector(match_expressions=extra)).requirements))
     return Constraint(

@@ -8,6 +8,7 @@ from wherry.api.resource import Strategy, View
 
 from .defaults import default_pod
 from .qos import compute_qos_class
+from .scheduling import merge_label_keys
 from .update import (
     keep_all_but_ephemeral_containers,
     keep_all_but_resources,
@@ -27,7 +28,9 @@ def prepare_pod_for_create(pod: Dict) -> None:
 
     `schedulingGroup` is dropped, as by every server of 1.37 without the feature GenericWorkload (off by default).
     """
-    (pod.get("spec") or {}).pop("schedulingGroup", None)
+    if (spec := pod.get("spec")) is not None:
+        spec.pop("schedulingGroup", None)
+        pod["spec"] = merge_label_keys(spec, (pod.get("metadata") or {}).get("labels") or {})
     status: Dict = {"phase": "Pending", "qosClass": compute_qos_class(pod)}
     if (pod.get("spec") or {}).get("schedulingGates"):
         status["conditions"] = [{

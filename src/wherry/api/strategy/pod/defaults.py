@@ -221,7 +221,10 @@ def default_pod_spec(spec: Dict) -> None:
 
 
 def default_template(owner: Dict, name: str = "template") -> None:
-    """The Pod template of a workload, which has no defaults of its own beyond its spec's."""
+    """The Pod template of a workload, which has no defaults of its own beyond its spec's.
+
+    `schedulingGroup` is dropped, as by every server of 1.37 without the feature GenericWorkload (off by default).
+    """
     template = owner.get(name)
     if template is None:
         template = owner[name] = {}
@@ -229,6 +232,7 @@ def default_template(owner: Dict, name: str = "template") -> None:
         template["metadata"] = {}
     if template.get("spec") is None:
         template["spec"] = {}
+    template["spec"].pop("schedulingGroup", None)
     default_pod_spec(template["spec"])
 
 

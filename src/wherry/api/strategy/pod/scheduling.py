@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from wherry.api.strategy.rules import (
@@ -134,11 +135,8 @@ def _label_keys(keys: list[str], selector: Dict | None, path: str, errs: Causes)
         qualified_name(key, f"{path}[{i}]", errs)
 
 
-def _pod_term(term: Dict, path: str, errs: Causes) -> None:
-    label_selector(term.get("labelSelector"), f"{path}.labelSelector", errs)
-    label_selector(term.get("namespaceSelector"), f"{path}.namespaceSelector", errs)
-    for name in term.get("namespaces") or ():
-        dns_label(name, f"{path}.namespace", errs)
+def _merged_keys(term: Dict, path: str, errs: Causes) -> None:
+    """matchLabelKeys and mismatchLabelKeys, which have been merged into the selector: a key that stands there twice was there before."""
     selector = term.get("labelSelector")
     same, other = term.get("matchLabelKeys") or [], term.get("mismatchLabelKeys") or []
     _label_keys(same, selector, f"{path}.matchLabelKeys", errs)
@@ -153,6 +151,14 @@ def _pod_term(term: Dict, path: str, errs: Causes) -> None:
     for i, key in enumerate(same):
         if key in other:
             errs.append(invalid(f"{path}.matchLabelKeys[{i}]", key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+
+
+def _pod_term(term: Dict, path: str, errs: Causes) -> None:
+    label_selector(term.get("labelSelector"), f"{path}.labelSelector", errs)
+    label_selector(term.get("namespaceSelector"), f"{path}.namespaceSelector", errs)
+    for name in term.get("namespaces") or ():
+        dns_label(name, f"{path}.namespace", errs)
+    _merged_keys(term, path, errs)
     if not term.get("topologyKey"):
         errs.append(required(f"{path}.topologyKey", "can not be empty"))
     qualified_name(term.get("topologyKey") or "", f"{path}.topologyKey", errs)
@@ -206,23 +212,8 @@ def validate_topology_spread(constraints: list[Dict], path: str, errs: Causes) -
                 errs.append(invalid(f"{where}.minDomains", domains, words))
         for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
             supported_if_set(get(name), ("Honor", "Ignore"), f"{where}.{name}", errs)
-        _spread_keys(constraint, where, errs)
+        _merged_keys(constraint, where, errs)
         label_selector(get("labelSelector"), f"{where}.labelSelector", errs)
-
-
-def _spread_keys(constraint: Dict, path: str, errs: Causes) -> None:
-    keys, selector = constraint.get("matchLabelKeys") or (), constraint.get("labelSelector")
-    if not keys:
-        return
-    where = f"{path}.matchLabelKeys"
-    if selector is None:
-        errs.append(forbidden(where, "must not be specified when labelSelector is not set"))
-    known = {*((selector or {}).get("matchLabels") or ())}
-    known |= {expression.get("key") for expression in (selector or {}).get("matchExpressions") or ()}
-    for i, key in enumerate(keys):
-        qualified_name(key, f"{where}[{i}]", errs)
-        if key in known:
-            errs.append(invalid(f"{where}[{i}]", key, "exists in both matchLabelKeys and labelSelector"))
 
 
 def validate_gates(gates: list[Dict], path: str, errs: Causes) -> None:
@@ -233,3 +224,41 @@ def validate_gates(gates: list[Dict], path: str, errs: Causes) -> None:
         if name in seen:
             errs.append(duplicate(f"{path}[{i}]", name))
         seen.add(name)
+
+
+# --- what the server adds to a new Pod ----------------------------------------------------------
+
+
+def merge_label_keys(spec: Dict, labels: Mapping[str, str]) -> Dict:
+    """The spec with matchLabelKeys and mismatchLabelKeys of its terms merged into their selectors: a copy where that changes it.
+
+    The Pod keeps what its labels were when it was made; what is copied, a second try with another name has as it was.
+    """
+    made = spec
+    if spreads := spec.get("topologySpreadConstraints"):
+        made = {**made, "topologySpreadConstraints": [_with_keys(each, labels) for each in spreads]}
+    affinity = spec.get("affinity") or {}
+    if merged := {kind: _affinity_with_keys(affinity[kind], labels) for kind in ("podAffinity", "podAntiAffinity") if affinity.get(kind)}:
+        made = {**made, "affinity": {**affinity, **merged}}
+    return made
+
+
+def _affinity_with_keys(terms: Dict, labels: Mapping[str, str]) -> Dict:
+    made = dict(terms)
+    if terms.get(REQUIRED):
+        made[REQUIRED] = [_with_keys(term, labels) for term in terms[REQUIRED]]
+    if terms.get(PREFERRED):
+        made[PREFERRED] = [{**each, "podAffinityTerm": _with_keys(each.get("podAffinityTerm") or {}, labels)} for each in terms[PREFERRED]]
+    return made
+
+
+def _with_keys(term: Dict, labels: Mapping[str, str]) -> Dict:
+    selector = term.get("labelSelector")
+    added = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for field, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn"))
+        for key in term.get(field) or () if key in labels
+    ]
+    if selector is None or not added:
+        return term
+    return {**term, "labelSelector": {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), *added]}}
