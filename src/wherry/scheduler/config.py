@@ -5,20 +5,24 @@ https://kubernetes.io/docs/reference/scheduling/config/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 import yaml
 
-from wherry.scheduler.args import DefaultPreemptionArgs
-from wherry.scheduler.profile import DEFAULT_SCHEDULER, DEFAULTS, PREEMPTION, ProfileSpec
+from wherry.scheduler.args import DefaultPreemptionArgs, NoArgs
+from wherry.scheduler.profile import DEFAULT_SCHEDULER, DEFAULTS, HOLDERS, PREEMPTION, ProfileSpec
 from wherry.scheduler.queue import INITIAL_BACKOFF, MAX_BACKOFF
 
-# Plugins that every scheduler has, that nobody can take away, and that score nothing.
-FIXED = ("SchedulingGates", "PrioritySort", "DefaultBinder")
-FILTERS, SCORES = ("preFilter", "filter"), ("preScore", "score")
+GATES, SORT, BINDER = "SchedulingGates", "PrioritySort", "DefaultBinder"  # plugins that are parts of the queue and of the scheduler
+_WEIGHTS = {name: each.weight for name, each in DEFAULTS.items()} | dict.fromkeys((PREEMPTION, GATES, SORT, BINDER), 0)
+# Which plugins stand at the points where most do not.
+_AT: Mapping[str, Collection[str]] = {
+    "preEnqueue": (GATES, "DynamicResources", PREEMPTION), "queueSort": (SORT,), "postFilter": (PREEMPTION, "DynamicResources"),
+    "reserve": HOLDERS, "permit": (), "preBind": HOLDERS, "bind": (BINDER,), "postBind": (),
+}
 
 
 class SchedulerConfigError(ValueError):
@@ -37,11 +41,18 @@ class _Set(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
 class _Plugins(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     multi_point: _Set = msgspec.field(default_factory=_Set)
+    pre_enqueue: _Set = msgspec.field(default_factory=_Set)
+    queue_sort: _Set = msgspec.field(default_factory=_Set)
     pre_filter: _Set = msgspec.field(default_factory=_Set)
     filter: _Set = msgspec.field(default_factory=_Set)
     post_filter: _Set = msgspec.field(default_factory=_Set)
     pre_score: _Set = msgspec.field(default_factory=_Set)
     score: _Set = msgspec.field(default_factory=_Set)
+    reserve: _Set = msgspec.field(default_factory=_Set)
+    permit: _Set = msgspec.field(default_factory=_Set)
+    pre_bind: _Set = msgspec.field(default_factory=_Set)
+    bind: _Set = msgspec.field(default_factory=_Set)
+    post_bind: _Set = msgspec.field(default_factory=_Set)
 
 
 class _PluginConfig(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -56,9 +67,41 @@ class _Profile(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     percentage_of_nodes_to_score: int | None = None
 
 
+class _LeaderElection(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """A cluster has one scheduler: nobody is elected, so what says how has no effect, as upstream."""
+
+    leader_elect: bool = True
+    lease_duration: str = ""
+    renew_deadline: str = ""
+    retry_period: str = ""
+    resource_lock: str = ""
+    resource_name: str = ""
+    resource_namespace: str = ""
+
+    def __post_init__(self) -> None:
+        if self.leader_elect:
+            raise ValueError("leaderElect: a cluster has one scheduler; write leaderElect: false")
+
+
+class _ClientConnection(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """wherry connects its scheduler: what asks for nothing else is fine."""
+
+    kubeconfig: Literal[""] = ""
+    accept_content_types: Literal[""] = ""
+    content_type: Literal["", "application/json", "application/vnd.kubernetes.protobuf"] = ""
+    qps: Literal[0, 50] = 0
+    burst: Literal[0, 100] = 0
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     api_version: Literal["kubescheduler.config.k8s.io/v1"]
     kind: Literal["KubeSchedulerConfiguration"]
+    parallelism: int = 16  # at most so many decisions at a time; there is one
+    leader_election: _LeaderElection | None = None
+    client_connection: _ClientConnection | None = None
+    enable_profiling: Literal[False] = False
+    enable_contention_profiling: Literal[False] = False
+    delay_cache_until_active: bool = False  # of those that wait to be elected
     profiles: list[_Profile] = []
     percentage_of_nodes_to_score: int = 0
     pod_initial_backoff_seconds: int = int(INITIAL_BACKOFF)
@@ -81,6 +124,8 @@ def parse(text: str) -> SchedulerConfig:
         file = msgspec.convert(raw, _File)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise SchedulerConfigError(str(error)) from None
+    if file.parallelism <= 0:
+        raise SchedulerConfigError("parallelism: should be an integer value greater than zero")
     if not 0 <= file.percentage_of_nodes_to_score <= 100:
         raise SchedulerConfigError("percentageOfNodesToScore: not in valid range [0, 100]")
     if not 0 < file.pod_initial_backoff_seconds <= file.pod_max_backoff_seconds:
@@ -97,11 +142,17 @@ def parse(text: str) -> SchedulerConfig:
 
 def _spec(profile: _Profile, percentage: int, where: str) -> ProfileSpec:
     plugins, at = profile.plugins, f"{where}.plugins"
-    base = _apply({name: DEFAULTS[name].weight for name in DEFAULTS} | {PREEMPTION: 0}, [plugins.multi_point], f"{at}.multiPoint")
+    base = _apply(_WEIGHTS, [plugins.multi_point], f"{at}.multiPoint")
     named = frozenset(DEFAULTS)
     filters = _apply(base, [plugins.pre_filter, plugins.filter], f"{at}.filter")
     scores = _apply(base, [plugins.pre_score, plugins.score], f"{at}.score")
-    post = _apply(base, [plugins.post_filter], f"{at}.postFilter")
+    held = {
+        point: _held(base, getattr(plugins, field), point, at)
+        for field, point in zip(_Plugins.__struct_fields__, _Plugins.__struct_encode_fields__, strict=True) if point in _AT
+    }
+    for point, name in (("queueSort", SORT), ("bind", BINDER)):
+        if not held[point]:
+            raise SchedulerConfigError(f"{at}.{point}: a profile needs {name}: there is no other")
     share = percentage if profile.percentage_of_nodes_to_score is None else profile.percentage_of_nodes_to_score
     if not 0 <= share <= 100:
         raise SchedulerConfigError(f"{where}.percentageOfNodesToScore: not in valid range [0, 100]")
@@ -109,8 +160,18 @@ def _spec(profile: _Profile, percentage: int, where: str) -> ProfileSpec:
         profile.scheduler_name,
         tuple(name for name in filters if name in named),
         tuple((name, weight) for name, weight in scores.items() if name in named and weight),
-        frozenset(base) & named, PREEMPTION in post, _arguments(profile.plugin_config, where), share,
+        held["reserve"], held["preBind"], PREEMPTION in held["postFilter"], _arguments(profile.plugin_config, where), share,
+        gated=GATES in held["preEnqueue"],
     )
+
+
+def _held(base: Mapping[str, int], changes: _Set, point: str, where: str) -> frozenset[str]:
+    """Which plugins stand at one of the points that few know."""
+    for each in changes.enabled:
+        _known(each.name, f"{where}.{point}")
+        if each.name not in _AT[point]:
+            raise SchedulerConfigError(f"{where}.{point}.enabled: plugin {each.name!r} does not extend {point}")
+    return frozenset(_apply(base, [changes], f"{where}.{point}")) & frozenset(_AT[point])
 
 
 def _apply(plugins: Mapping[str, int], sets: Sequence[_Set], where: str) -> dict[str, int]:
@@ -120,25 +181,20 @@ def _apply(plugins: Mapping[str, int], sets: Sequence[_Set], where: str) -> dict
         for gone in each.disabled:
             if gone.name == "*":
                 found.clear()
-            elif gone.name in FIXED:
-                raise SchedulerConfigError(f"{where}.disabled: {gone.name} cannot be disabled")
             else:
                 _known(gone.name, where)
                 found.pop(gone.name, None)
         for more in each.enabled:
-            if more.name in FIXED:
-                continue
             _known(more.name, where)
             if more.weight < 0:
                 raise SchedulerConfigError(f"{where}.enabled: the weight of {more.name} is negative")
-            default = DEFAULTS[more.name].weight if more.name in DEFAULTS else 0
-            found[more.name] = more.weight or found.get(more.name) or default
+            found[more.name] = more.weight or found.get(more.name) or _WEIGHTS[more.name]
     return found
 
 
 def _known(name: str, where: str) -> None:
-    if name not in DEFAULTS and name != PREEMPTION:
-        raise SchedulerConfigError(f"{where}: there is no plugin {name!r}; known are {', '.join(sorted((*DEFAULTS, PREEMPTION, *FIXED)))}")
+    if name not in _WEIGHTS:
+        raise SchedulerConfigError(f"{where}: there is no plugin {name!r}; known are {', '.join(sorted(_WEIGHTS))}")
 
 
 def _arguments(configs: Sequence[_PluginConfig], where: str) -> dict[str, Any]:
@@ -148,7 +204,7 @@ def _arguments(configs: Sequence[_PluginConfig], where: str) -> dict[str, Any]:
         _known(each.name, at)
         if each.name in found:
             raise SchedulerConfigError(f"{at}: {each.name} stands twice")
-        type_ = DefaultPreemptionArgs if each.name == PREEMPTION else DEFAULTS[each.name].args
+        type_ = DefaultPreemptionArgs if each.name == PREEMPTION else DEFAULTS[each.name].args if each.name in DEFAULTS else NoArgs
         if each.args.get("kind", "") not in ("", f"{each.name}Args"):
             raise SchedulerConfigError(f"{at}.args.kind: {each.name}Args is meant")
         try:

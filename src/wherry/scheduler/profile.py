@@ -91,6 +91,9 @@ DEFAULTS: Mapping[str, Registration] = {
 }
 
 
+HOLDERS = frozenset(("VolumeBinding", "DynamicResources"))  # plugins that keep something for a Pod, and hand it over before it is bound
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What one schedulerName stands for.  Scores are weighted and summed."""
@@ -118,10 +121,12 @@ class ProfileSpec:
     scheduler_name: str = DEFAULT_SCHEDULER
     filters: tuple[str, ...] = tuple(DEFAULTS)
     scores: tuple[tuple[str, int], ...] = tuple((name, each.weight) for name, each in DEFAULTS.items())
-    others: frozenset[str] = frozenset(DEFAULTS)  # those that may reserve and pre-bind
+    reserve: frozenset[str] = HOLDERS
+    pre_bind: frozenset[str] = HOLDERS
     preempts: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
     percentage_of_nodes_to_score: int = 0
+    gated: bool = True  # whether schedulingGates keep Pods out of the queue
 
 
 def make_profile(handle: Handle, spec: ProfileSpec | None = None) -> Profile:
@@ -138,14 +143,15 @@ def make_profile(handle: Handle, spec: ProfileSpec | None = None) -> Profile:
 
     filters = [plugin(name) for name in spec.filters]
     scores = [(plugin(name), weight) for name, weight in spec.scores]
-    others = [plugin(name) for name in DEFAULTS if name in spec.others]
+    reserve = [plugin(name) for name in DEFAULTS if name in spec.reserve]
+    pre_bind = [plugin(name) for name in DEFAULTS if name in spec.pre_bind]
     preemption = spec.arguments.get(PREEMPTION) or args.DefaultPreemptionArgs()
     return Profile(
         tuple(each for each in filters if isinstance(each, FilterPlugin)),
         tuple((each, weight) for each, weight in scores if isinstance(each, ScorePlugin)),
         spec.scheduler_name,
-        tuple(each for each in others if isinstance(each, ReservePlugin)),
-        tuple(each for each in others if isinstance(each, PreBindPlugin)),
+        tuple(each for each in reserve if isinstance(each, ReservePlugin)),
+        tuple(each for each in pre_bind if isinstance(each, PreBindPlugin)),
         spec.preempts, spec.percentage_of_nodes_to_score,
         preemption.min_candidate_nodes_percentage, preemption.min_candidate_nodes_absolute,
     )

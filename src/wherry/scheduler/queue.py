@@ -12,7 +12,7 @@ import hashlib
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -69,9 +69,10 @@ class SchedulingQueue:
     """Keyed by the Pod's uid; ordered by priority, then by age (PrioritySort)."""
 
     def __init__(
-        self, clock: Clock, hints: Hints | None = None, initial_backoff: float = INITIAL_BACKOFF, max_backoff: float = MAX_BACKOFF
+        self, clock: Clock, hints: Hints | None = None, initial_backoff: float = INITIAL_BACKOFF, max_backoff: float = MAX_BACKOFF, *,
+        ungated: Collection[str] = (),  # schedulers that take no notice of gates
     ) -> None:
-        self._clock, self._hints = clock, hints or {}
+        self._clock, self._hints, self._ungated = clock, hints or {}, frozenset(ungated)
         self._initial, self._max = initial_backoff, max_backoff
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
@@ -116,7 +117,7 @@ class SchedulingQueue:
 
     def _enter(self, uid: str, entry: Queued) -> None:
         """Into the active queue, unless a gate is closed (SchedulingGates)."""
-        if entry.pod.spec.scheduling_gates:
+        if entry.pod.spec.scheduling_gates and entry.pod.spec.scheduler_name not in self._ungated:
             self._set(uid, GATED)
         else:
             self._activate(uid, entry)

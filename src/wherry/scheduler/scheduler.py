@@ -56,7 +56,8 @@ class Scheduler:
         self._reporter = Reporter(client, clock, self.recorders)
         self.snapshot, self.nominator = Snapshot(), Nominator(self._released)
         hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
-        self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff)
+        ungated = [spec.scheduler_name for spec in config.profiles if not spec.gated]
+        self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff, ungated=ungated)
         self.metrics = SchedulerMetrics(self.queue)
         self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why
         self._binding = asyncio.Semaphore(MAX_BINDING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -65,3 +66,12 @@ async def test_a_scheduling_group_is_dropped_while_the_feature_is_off(api: API) 
     await api.namespace("n")
     made = await api.call("POST", PODS, pod("p", schedulingGroup={"podGroupName": "g"}))
     assert "schedulingGroup" not in made["spec"]
+
+
+@pytest.mark.parametrize("meta", [{"name": "other"}, {}], ids=["another", "none"])
+async def test_a_binding_names_its_pod(api: API, meta: dict[str, str]) -> None:
+    await api.namespace("n")
+    await api.call("POST", PODS, pod("p"))
+    refused = await api.send("POST", f"{PODS}/p/binding", {"metadata": meta, "target": {"name": "n1"}})
+    assert refused.status == 400
+    assert json.loads(refused.body)["message"] == "name in URL does not match name in Binding object"

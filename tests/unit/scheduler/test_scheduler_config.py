@@ -8,6 +8,8 @@ import pytest
 from scheduler_makers import Cluster, node, pod
 
 from wherry.scheduler.config import SchedulerConfig, SchedulerConfigError, parse
+from wherry.scheduler.queue import SchedulingQueue
+from wherry.util.clock import FakeClock
 
 HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
 
@@ -100,9 +102,16 @@ def test_weights_and_arguments() -> None:
 WRONG = {
     "another version": ("apiVersion: kubescheduler.config.k8s.io/v1beta3\nkind: KubeSchedulerConfiguration", "kubescheduler"),
     "not YAML": (HEAD + "profiles: [", "flow"),
-    "unknown field": (HEAD + "leaderElection: {leaderElect: true}", "leaderElection"),
+    "unknown field": (HEAD + "algorithmSource: {provider: DefaultProvider}", "algorithmSource"),
+    "an election": (HEAD + "leaderElection: {leaderElect: true}", "leaderElect: false"),
+    "an election, by default": (HEAD + "leaderElection: {}", "leaderElect: false"),
+    "a connection of its own": (HEAD + "clientConnection: {kubeconfig: /etc/kubernetes/scheduler.conf}", "clientConnection.kubeconfig"),
+    "profiling": (HEAD + "enableProfiling: true", "enableProfiling"),
+    "no decisions at all": (HEAD + "parallelism: 0", "greater than zero"),
     "unknown field of a profile": (HEAD + "profiles: [{schedulername: x}]", "schedulername"),
-    "unknown extension point": (HEAD + "profiles: [{plugins: {permit: {}}}]", "permit"),
+    "unknown extension point": (HEAD + "profiles: [{plugins: {placement: {}}}]", "placement"),
+    "a plugin at the wrong point": (HEAD + "profiles: [{plugins: {permit: {enabled: [{name: NodePorts}]}}}]", "does not extend permit"),
+    "without a queue": (HEAD + "profiles: [{plugins: {multiPoint: {disabled: [{name: '*'}], enabled: [{name: DefaultBinder}]}}}]", "PrioritySort"),
     "unknown plugin": (HEAD + "profiles: [{plugins: {score: {enabled: [{name: Coscheduling}]}}}]", "Coscheduling"),
     "unknown argument": (HEAD + "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {strategy: x}}]}]", "strategy"),
     "unknown argument deep inside": (
@@ -122,3 +131,45 @@ WRONG = {
 def test_what_is_not_supported_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(SchedulerConfigError, match=named):
         parse(text)
+
+
+def test_what_asks_for_the_default_is_fine() -> None:
+    assert read("""
+        parallelism: 4
+        delayCacheUntilActive: true
+        enableProfiling: false
+        leaderElection: {leaderElect: false, leaseDuration: 15s, resourceLock: leases}
+        clientConnection: {acceptContentTypes: "", burst: 100, contentType: application/vnd.kubernetes.protobuf, kubeconfig: "", qps: 50}
+        profiles:
+        - schedulerName: default-scheduler
+          plugins:
+            preEnqueue: {enabled: [{name: SchedulingGates}]}
+            queueSort: {disabled: [{name: "*"}], enabled: [{name: PrioritySort}]}
+            reserve: {enabled: [{name: VolumeBinding}]}
+            permit: {disabled: [{name: "*"}]}
+            preBind: {enabled: [{name: VolumeBinding}]}
+            bind: {disabled: [{name: "*"}], enabled: [{name: DefaultBinder}]}
+            postBind: {}
+        """) == SchedulerConfig()
+
+
+def test_a_profile_made_of_a_few_plugins() -> None:
+    (spec,) = read("""
+        profiles:
+        - plugins:
+            multiPoint:
+              disabled: [{name: "*"}]
+              enabled: [{name: PrioritySort}, {name: DefaultBinder}, {name: NodeResourcesFit, weight: 3}, {name: VolumeBinding}]
+            preBind: {disabled: [{name: VolumeBinding}]}
+        """).profiles
+    assert spec.filters == ("NodeResourcesFit", "VolumeBinding")
+    assert dict(spec.scores) == {"NodeResourcesFit": 3, "VolumeBinding": 1}
+    assert (spec.reserve, spec.pre_bind, spec.preempts, spec.gated) == ({"VolumeBinding"}, frozenset(), False, False)
+
+
+async def test_a_profile_may_take_no_notice_of_gates() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, ungated=["careless"])
+    queue.add(pod("a", schedulerName="careless", schedulingGates=[{"name": "g"}]))
+    queue.add(pod("b", schedulingGates=[{"name": "g"}]))
+    assert queue.counts() == {"active": 1, "gated": 1}

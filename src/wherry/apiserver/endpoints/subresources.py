@@ -108,6 +108,8 @@ class Binding:
     async def __call__(self, call: Call, store: Store) -> Response:
         set_write_options(call)
         body = decode_other(call, "Binding", "v1", "io.k8s.api.core.v1.Binding")
+        if body["metadata"].get("name", "") != call.info.name:
+            raise errors.bad_request("name in URL does not match name in Binding object")
         if causes := validate_binding(body):
             raise errors.invalid("", "Binding", call.info.name, causes)
         target = body["target"]
