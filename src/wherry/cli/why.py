@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from wherry.api.pod import get_condition
 from wherry.api.types import core_v1, policy_v1
 from wherry.client import Client
 from wherry.client.paths import info_of
@@ -18,12 +19,14 @@ from wherry.cluster import admin, schedulerconfig
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.lifecycle import LifecycleError
 from wherry.scheduler.config import SchedulerConfig
+from wherry.scheduler.extender import concerns
 from wherry.scheduler.framework import CycleState, Refusal
 from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.plan import Decision
 from wherry.scheduler.preemption import NO_VICTIMS, NOT_HELPFUL, DryRun, ineligible, priority_of, select
 from wherry.scheduler.profile import DEFAULT_SCHEDULER, Profile, make_profile
 from wherry.scheduler.ranking import Verdict, refused, refused_beside
+from wherry.scheduler.reporter import SCHEDULER_ERROR
 from wherry.scheduler.snapshot import Snapshot
 from wherry.util.clock import Clock, RealClock
 
@@ -126,13 +129,14 @@ def placed(pod: core_v1.Pod, warnings: list[Any]) -> list[str]:
 
 def explained(ask: Ask, namespace: str, name: str, scheduler: SchedulerConfig | None = None) -> list[str]:
     """The whole answer.  Raises what `ask` raises."""
-    profiles = {spec.scheduler_name: spec for spec in (scheduler or SchedulerConfig()).profiles}
+    config = scheduler or SchedulerConfig()
+    profiles = {spec.scheduler_name: spec for spec in config.profiles}
     base = f"/api/v1/namespaces/{quote(namespace, safe='')}"
     pod = msgspec.convert(ask(f"{base}/pods/{quote(name, safe='')}"), core_v1.Pod, strict=False)
     if pod.spec.node_name:
         selector = quote(f"involvedObject.uid={pod.metadata.uid},type=Warning")
         return placed(pod, ask(f"{base}/events?fieldSelector={selector}")["items"])
-    if pod.spec.scheduling_gates:
+    if pod.spec.scheduling_gates and getattr(profiles.get(pod.spec.scheduler_name), "gated", True):
         return ["gated by " + ", ".join(gate.name for gate in pod.spec.scheduling_gates)]
     spec = profiles.get(pod.spec.scheduler_name or DEFAULT_SCHEDULER)
     if spec is None:
@@ -150,7 +154,15 @@ def explained(ask: Ask, namespace: str, name: str, scheduler: SchedulerConfig | 
     profile = make_profile(listers, spec)
     found = verdicts(pod, snapshot, profile, nominator)
     lines = table(found) + preempting(pod, snapshot, profile, nominator, found, list(listers.lister(policy_v1.PodDisruptionBudget)))
-    return lines + ([f"nominated for {pod.status.nominated_node_name}"] if pod.status.nominated_node_name else [])
+    lines += [f"nominated for {pod.status.nominated_node_name}"] if pod.status.nominated_node_name else []
+    lines += [f"extender {each.url_prefix} has a word, too, and is not asked here" for each in config.extenders if concerns(each, pod)]
+    return lines + went_wrong(pod)
+
+
+def went_wrong(pod: core_v1.Pod) -> list[str]:
+    """What no look at the nodes shows: a plugin, an extender or the binding failed.  Pure."""
+    told = get_condition(pod, "PodScheduled")
+    return [f"{SCHEDULER_ERROR}: {told.message}"] if told is not None and told.reason == SCHEDULER_ERROR else []
 
 
 def show(config: ClusterConfig, namespace: str, name: str) -> int:

@@ -6,16 +6,18 @@ https://kubernetes.io/docs/reference/scheduling/config/
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 import yaml
 
-from wherry.scheduler.args import DefaultPreemptionArgs, NoArgs
+from wherry.scheduler.args import DefaultPreemptionArgs, NoArgs, NodeResourcesFitArgs
+from wherry.scheduler.extender import ExtenderSpec
 from wherry.scheduler.profile import DEFAULT_SCHEDULER, DEFAULTS, HOLDERS, PREEMPTION, ProfileSpec
 from wherry.scheduler.queue import INITIAL_BACKOFF, MAX_BACKOFF
 
+FIT = "NodeResourcesFit"
 GATES, SORT, BINDER = "SchedulingGates", "PrioritySort", "DefaultBinder"  # plugins that are parts of the queue and of the scheduler
 _WEIGHTS = {name: each.weight for name, each in DEFAULTS.items()} | dict.fromkeys((PREEMPTION, GATES, SORT, BINDER), 0)
 # Which plugins stand at the points where most do not.
@@ -106,6 +108,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     percentage_of_nodes_to_score: int = 0
     pod_initial_backoff_seconds: int = int(INITIAL_BACKOFF)
     pod_max_backoff_seconds: int = int(MAX_BACKOFF)
+    extenders: list[ExtenderSpec] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class SchedulerConfig:
     profiles: tuple[ProfileSpec, ...] = (ProfileSpec(),)
     initial_backoff: float = INITIAL_BACKOFF
     max_backoff: float = MAX_BACKOFF
+    extenders: tuple[ExtenderSpec, ...] = ()
 
 
 def parse(text: str) -> SchedulerConfig:
@@ -137,7 +141,22 @@ def parse(text: str) -> SchedulerConfig:
     names = [profile.scheduler_name for profile in profiles]
     if len(set(names)) < len(names):
         raise SchedulerConfigError("profiles: a schedulerName stands twice")
-    return SchedulerConfig(profiles, file.pod_initial_backoff_seconds, file.pod_max_backoff_seconds)
+    if sum(bool(each.bind_verb) for each in file.extenders) > 1:
+        raise SchedulerConfigError("extenders: only one extender can implement bind")
+    managed = [each for extender in file.extenders for each in extender.managed_resources]
+    if len({each.name for each in managed}) < len(managed):
+        raise SchedulerConfigError("extenders: a managed resource stands twice")
+    ignored = [each.name for each in managed if each.ignored_by_scheduler]
+    profiles = tuple(_ignoring(profile, ignored) for profile in profiles) if ignored else profiles
+    return SchedulerConfig(profiles, file.pod_initial_backoff_seconds, file.pod_max_backoff_seconds, tuple(file.extenders))
+
+
+def _ignoring(profile: ProfileSpec, names: list[str]) -> ProfileSpec:
+    """NodeResourcesFit does not look at what an extender looks after."""
+    fit = profile.arguments.get(FIT) or NodeResourcesFitArgs()
+    return replace(profile, arguments={
+        **profile.arguments, FIT: msgspec.structs.replace(fit, ignored_resources=[*fit.ignored_resources, *names]),
+    })
 
 
 def _spec(profile: _Profile, percentage: int, where: str) -> ProfileSpec:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from wherry.api.types import core_v1
 from wherry.scheduler.framework import CycleState, FilterPlugin, Refusal, ScorePlugin
@@ -32,11 +33,13 @@ class Decision:
     message: str = ""  # "0/3 nodes are available: ...", without what preemption has to say
     total: int = 0
     state: CycleState = field(default_factory=CycleState)
+    silently: frozenset[str] = frozenset()  # who left nodes out and told no reason
+    afterwards: bool = False  # there was a node, and a plugin refused it when it was to be taken: making room does not help
 
     @property
     def plugins(self) -> frozenset[str]:
         """Those that refused a node: their events can help."""
-        return frozenset(plugin for plugin, _ in self.diagnosis.values())
+        return self.silently.union(plugin for plugin, _ in self.diagnosis.values())
 
 
 def enough_feasible(nodes: int, percentage: int = 0) -> int:
@@ -46,7 +49,7 @@ def enough_feasible(nodes: int, percentage: int = 0) -> int:
     return max(MIN_FEASIBLE, nodes * (percentage or max(5, 50 - nodes // 125)) // 100)
 
 
-class _Cycle:
+class Cycle:
     """The questions about one Pod."""
 
     def __init__(self, pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, rng: random.Random, nominator: Nominator) -> None:
@@ -55,8 +58,14 @@ class _Cycle:
         self.total = len(snapshot.order)
         self.wanted = enough_feasible(self.total, profile.percentage_of_nodes_to_score)
         self.seen: dict[str, Verdict | None] = {}  # nodes that the plugins which are not local were asked about
+        self.refused: dict[str, Verdict] = {}  # what is known of other nodes when some are feasible
 
     def decide(self) -> Decision:
+        found = self.feasible()
+        return found if isinstance(found, Decision) else self.best(found)
+
+    def feasible(self, *, several: bool = False) -> Decision | list[Place]:
+        """The nodes to choose from, or that there are none.  `several`: others have a word yet, so the best alone is not enough."""
         names: frozenset[str] | None = None
         narrowed: list[str] = []
         for plugin in self.profile.filters:
@@ -69,10 +78,10 @@ class _Cycle:
         relevant = [plugin for plugin in self.profile.filters if plugin.relevant(self.state, self.pod)]
         nominated = self.nominator.node_of(self.pod.metadata.uid)
         if nominated in self.snapshot.nodes and self._refused(relevant, self.snapshot.nodes[nominated]) is None:
-            return Decision(nominated, total=self.total, state=self.state)
+            return [(0.0, 0.0, nominated)]
         if names is not None:
             return self._among(names, narrowed, relevant)
-        return self._ranked(relevant)
+        return self._ranked(relevant, several)
 
     def _nowhere(self, plugin: str, refusal: Refusal) -> Decision:
         everywhere = dict.fromkeys(self.snapshot.nodes, (plugin, refusal))
@@ -85,7 +94,7 @@ class _Cycle:
             return refused_beside(self.profile.filters, self.state, self.pod, info, rivals)
         return verdict
 
-    def _among(self, names: frozenset[str], narrowed: list[str], relevant: Sequence[FilterPlugin]) -> Decision:
+    def _among(self, names: frozenset[str], narrowed: list[str], relevant: Sequence[FilterPlugin]) -> Decision | list[Place]:
         """A few nodes by name: no ranking is worth its while."""
         rest = Refusal(f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]")
         diagnosis: dict[str, Verdict] = {}
@@ -102,7 +111,8 @@ class _Cycle:
             score = sum(weight * plugin.score(self.state, self.pod, info) for plugin, weight in local)
             places.append((-score, self.rng.random(), name))
         if places:
-            return self._best(sorted(places), self._global_scores())
+            self.refused = diagnosis
+            return sorted(places)
         everywhere = {name: diagnosis.get(name, (narrowed[0], rest)) for name in self.snapshot.nodes}
         return Decision("", everywhere, explain(everywhere, self.total), self.total, self.state)
 
@@ -126,13 +136,14 @@ class _Cycle:
             rankings.put(key, ranking)
         return ranking
 
-    def _ranked(self, relevant: Sequence[FilterPlugin]) -> Decision:
+    def _ranked(self, relevant: Sequence[FilterPlugin], several: bool) -> Decision | list[Place]:
         ranking = self._ranking(relevant)
         others = [plugin for plugin in relevant if not plugin.local]
-        scores = self._global_scores()
-        places = self._feasible(ranking, others, self.wanted if scores else 1)
+        places = self._feasible(ranking, others, self.wanted if several or self._global_scores() else 1)
         if places:
-            return self._best(places, scores)
+            if several:
+                self.refused = {**ranking.refused, **{name: verdict for name, verdict in self.seen.items() if verdict is not None}}
+            return places
         if not others and not any(self.seen.values()):  # equal Pods are refused for equal reasons
             position, known = ranking.remembered
             if position == ranking.position:
@@ -162,10 +173,12 @@ class _Cycle:
                 return found
             wanted = len(ranking.places) + self.wanted
 
-    def _best(self, places: list[Place], scores: list[tuple[ScorePlugin, int]]) -> Decision:
-        if len(places) > 1 and scores:
+    def best(self, places: list[Place], extra: Mapping[str, float] = MappingProxyType({})) -> Decision:
+        """`extra`: what others score, by node."""
+        scores = self._global_scores() if len(places) > 1 else []
+        if scores or extra:
             nodes = [self.snapshot.nodes[place[2]] for place in places]
-            totals = [-place[0] for place in places]
+            totals = [extra.get(place[2], 0) - place[0] for place in places]
             for plugin, weight in scores:
                 if plugin.pre_score(self.state, self.pod, self.snapshot, nodes):
                     found = plugin.normalize([plugin.score(self.state, self.pod, info) for info in nodes])
@@ -182,7 +195,7 @@ def schedule(
     snapshot.arrange()
     if not snapshot.order:
         return Decision(message=NO_NODES)
-    return _Cycle(pod, snapshot, profile, rng, nominator or Nominator()).decide()
+    return Cycle(pod, snapshot, profile, rng, nominator or Nominator()).decide()
 
 
 def explain(diagnosis: dict[str, Verdict], total: int) -> str:

@@ -149,6 +149,8 @@ class DryRun:
                     self._remove(state, other, info)
                     victims.append(other)
                     violations += harms
+        if not victims:  # who refused the node will not be pleased by anybody's going: an extender, or it fits by now
+            return Refusal(f'expected at least one victim pod on node "{info.name}"')
         victims.sort(key=importance)
         return Candidate(info.name, tuple(victims), violations)
 

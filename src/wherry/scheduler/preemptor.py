@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wherry.api.pod import get_condition
@@ -13,6 +14,7 @@ from wherry.client import Client
 from wherry.client.recorder import NORMAL, EventRecorder
 from wherry.client.store import Store
 from wherry.scheduler import preemption
+from wherry.scheduler.extender import Extender, interested_in, preempting
 from wherry.scheduler.nominator import Nominator
 from wherry.scheduler.plan import Decision
 from wherry.scheduler.preemption import BY_SCHEDULER, Candidate, DryRun, priority_of
@@ -42,13 +44,13 @@ class Preemptor:
 
     def __init__(
         self, client: Client, clock: Clock, recorder: EventRecorder, snapshot: Snapshot, nominator: Nominator,
-        budgets: Store[policy_v1.PodDisruptionBudget], rng: random.Random,
+        budgets: Store[policy_v1.PodDisruptionBudget], rng: random.Random, extenders: Sequence[Extender] = (),
     ) -> None:
-        self._client, self._clock, self._recorder, self._rng = client, clock, recorder, rng
+        self._client, self._clock, self._recorder, self._rng, self._extenders = client, clock, recorder, rng, extenders
         self._snapshot, self._nominator, self._budgets = snapshot, nominator, budgets
 
     async def find(self, pod: core_v1.Pod, profile: Profile, decision: Decision) -> Outcome:
-        """Look for the node where making room hurts least."""
+        """Look for the node where making room hurts least.  Raises ExtenderError."""
         reason = preemption.ineligible(pod, self._snapshot, decision)
         if reason:
             return Outcome(message=reason)
@@ -58,8 +60,8 @@ class Preemptor:
             if self._clock.monotonic() - began >= SLICE:
                 await self._clock.sleep(0)
                 began = self._clock.monotonic()
-        if run.candidates:
-            return Outcome(preemption.select(run.candidates))
+        if run.candidates and (left := await preempting(interested_in(self._extenders, pod), pod, run.candidates)):
+            return Outcome(preemption.select(left))
         message = preemption.hopeless(decision.diagnosis, decision.total, run.told)
         return Outcome(message=message, denominate=True, plugins=frozenset(run.plugins))
 

@@ -96,6 +96,10 @@ class SchedulingQueue:
         """active, backoff, unschedulable, gated, flying (being tried), or "" when it is not here."""
         return self._state.get(uid, "")
 
+    def holds(self, entry: Queued) -> bool:
+        """Whether the Pod that is being tried is still to be placed."""
+        return self._entries.get(entry.pod.metadata.uid) is entry
+
     # -- Pods come and go --------------------------------------------------------------------------
 
     def add(self, pod: core_v1.Pod) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,8 +21,10 @@ from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.seriesrecorder import SeriesRecorder
 from wherry.client.store import Store
+from wherry.scheduler import extended
 from wherry.scheduler.config import SchedulerConfig
 from wherry.scheduler.eventhandlers import assigned_pod_actions, node_actions
+from wherry.scheduler.extender import Extender, ExtenderError, bound, interested_in
 from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, CycleState, PluginError, Refusal
 from wherry.scheduler.metrics import SchedulerMetrics
 from wherry.scheduler.nominator import Nominator
@@ -62,8 +65,9 @@ class Scheduler:
         self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why
         self._binding = asyncio.Semaphore(MAX_BINDING)
         budgets = self.lister(policy_v1.PodDisruptionBudget)
+        self._extenders = [Extender(spec) for spec in config.extenders]
         self._preemptors = {
-            name: Preemptor(client, clock, recorder, self.snapshot, self.nominator, budgets, self._rng)
+            name: Preemptor(client, clock, recorder, self.snapshot, self.nominator, budgets, self._rng, self._extenders)
             for name, recorder in self.recorders.items()
         }
         self._watch(hints)
@@ -90,23 +94,33 @@ class Scheduler:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.informers.run(), name="scheduler informers")
-            for name, recorder in self.recorders.items():
-                group.create_task(recorder.run(), name=f"events of {name}")
-            group.create_task(self.queue.run(), name="scheduler queue")
-            await self.informers.wait_for_sync()
-            while True:
-                await self.queue.wait()
-                began = self.clock.monotonic()
-                while self.clock.monotonic() - began < SLICE:
-                    await self._binding.acquire()
-                    entry = self.queue.take()
-                    if entry is None:
-                        self._binding.release()
-                        break
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._run(group)
+        finally:
+            for extender in self._extenders:
+                await extender.close()
+
+    async def _run(self, group: asyncio.TaskGroup) -> None:
+        group.create_task(self.informers.run(), name="scheduler informers")
+        for name, recorder in self.recorders.items():
+            group.create_task(recorder.run(), name=f"events of {name}")
+        group.create_task(self.queue.run(), name="scheduler queue")
+        await self.informers.wait_for_sync()
+        while True:
+            await self.queue.wait()
+            began = self.clock.monotonic()
+            while self.clock.monotonic() - began < SLICE:
+                await self._binding.acquire()
+                entry = self.queue.take()
+                if entry is None:
+                    self._binding.release()
+                    break
+                if extenders := interested_in(self._extenders, entry.pod):
+                    await self._try_extended(group, entry, extenders)
+                else:
                     self._try(group, entry)
-                await self.clock.sleep(0)
+            await self.clock.sleep(0)
 
     # -- what is observed --------------------------------------------------------------------------
 
@@ -184,14 +198,40 @@ class Scheduler:
     def _try(self, group: asyncio.TaskGroup, entry: Queued) -> None:
         """Decide; the semaphore is held, and given back when the decision is carried out."""
         pod, began = entry.pod, self.clock.monotonic()
-        meta, profile = pod.metadata, self.profiles[pod.spec.scheduler_name]
+        profile = self.profiles[pod.spec.scheduler_name]
         try:
             decision = self._reserve(pod, profile, schedule(pod, self.snapshot, profile, self._rng, self.nominator))
         except Exception as error:
-            self.metrics.attempt("error", profile.scheduler_name, self.clock.monotonic() - began)
-            log.exception("scheduling %s/%s", meta.namespace, meta.name)
-            group.create_task(self._err(entry, str(error) or type(error).__name__), name=f"error of {meta.namespace}/{meta.name}")
+            log.exception("scheduling %s/%s", pod.metadata.namespace, pod.metadata.name)
+            self._go_wrong(group, entry, error, began)
             return
+        self._carry_out(group, entry, profile, decision, began)
+
+    async def _try_extended(self, group: asyncio.TaskGroup, entry: Queued, extenders: Sequence[Extender]) -> None:
+        """As `_try`, for a Pod that extenders want to be asked about."""
+        pod, began = entry.pod, self.clock.monotonic()
+        profile = self.profiles[pod.spec.scheduler_name]
+        try:
+            found = await extended.schedule(pod, self.snapshot, profile, self._rng, self.nominator, extenders)
+            if not self.queue.holds(entry):  # it went, or got a node, while they were asked
+                self._binding.release()
+                return
+            decision = self._reserve(pod, profile, found)
+        except Exception as error:
+            own = not isinstance(error, PluginError)
+            log.warning("scheduling %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error, exc_info=own)
+            self._go_wrong(group, entry, error, began)
+            return
+        self._carry_out(group, entry, profile, decision, began)
+
+    def _go_wrong(self, group: asyncio.TaskGroup, entry: Queued, error: Exception, began: float) -> None:
+        pod = entry.pod
+        self.metrics.attempt("error", pod.spec.scheduler_name, self.clock.monotonic() - began)
+        message = str(error) or type(error).__name__
+        group.create_task(self._err(entry, message), name=f"error of {pod.metadata.namespace}/{pod.metadata.name}")
+
+    def _carry_out(self, group: asyncio.TaskGroup, entry: Queued, profile: Profile, decision: Decision, began: float) -> None:
+        pod, meta = entry.pod, entry.pod.metadata
         result = "scheduled" if decision.node else "unschedulable"
         self.metrics.attempt(result, profile.scheduler_name, self.clock.monotonic() - began)
         if decision.node:
@@ -225,7 +265,7 @@ class Scheduler:
     # -- carrying out ------------------------------------------------------------------------------
 
     async def _bind(self, entry: Queued, assumed: core_v1.Pod, profile: Profile, state: CycleState) -> None:
-        meta, node = assumed.metadata, assumed.spec.node_name
+        node = assumed.spec.node_name
         first = [plugin for plugin in profile.pre_bind if plugin.pre_bind_pre_flight(state, entry.pod, node)]
         step = BIND
         try:
@@ -244,11 +284,7 @@ class Scheduler:
                     await self._told(entry, _refused(plugin.name, refusal, Decision(node)), Outcome())
                     return
             step = BIND
-            binding = core_v1.Binding(
-                metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
-                target=core_v1.ObjectReference(kind="Node", name=node),
-            )
-            await self.client.post(binding, subresource="binding", name=meta.name)
+            await self._post_binding(entry.pod, node)
             self._reporter.scheduled(assumed, node)
         except (StatusError, OSError, PluginError) as error:
             self._take_back(entry, assumed, profile, state)
@@ -258,9 +294,20 @@ class Scheduler:
         finally:
             self._binding.release()
 
+    async def _post_binding(self, pod: core_v1.Pod, node: str) -> None:
+        """By an extender, if one does that for such Pods."""
+        if self._extenders and await bound(interested_in(self._extenders, pod), pod, node):
+            return
+        meta = pod.metadata
+        binding = core_v1.Binding(
+            metadata=meta_v1.ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid),
+            target=core_v1.ObjectReference(kind="Node", name=node),
+        )
+        await self.client.post(binding, subresource="binding", name=meta.name)
+
     async def _not_bound(self, entry: Queued, step: str, error: Exception) -> None:
         """Of a Pod that is gone nothing is told, and of one that has changed, or has a node meanwhile, no condition."""
-        pod, message = entry.pod, f"{step}: {error}"
+        pod, message = entry.pod, str(error) if isinstance(error, ExtenderError) else f"{step}: {error}"
         if step == BIND and isinstance(error, StatusError) and is_not_found(error):
             self.queue.remove(pod.metadata.uid)
             return
@@ -292,13 +339,15 @@ class Scheduler:
         pod, preemptor = entry.pod, self._preemptors[profile.scheduler_name]
         outcome = Outcome()
         try:
-            if profile.preempts and decision.diagnosis:
+            if profile.preempts and decision.diagnosis and not decision.afterwards:
                 outcome = await preemptor.find(pod, profile, decision)
                 if outcome.candidate is not None:
                     await preemptor.evict(pod, outcome.candidate)
                 elif outcome.denominate:
                     self.nominator.remove(pod.metadata.uid)
             await self._told(entry, decision, outcome)
+        except ExtenderError as error:
+            await self._told(entry, decision, Outcome(message=str(error)))
         except (StatusError, OSError) as error:
             self.queue.park(entry, decision.plugins)
             if not (isinstance(error, StatusError) and error.code in (404, 409)):
@@ -327,6 +376,6 @@ def _on(pod: core_v1.Pod, node: str) -> core_v1.Pod:
 def _refused(plugin: str, refusal: Refusal, decision: Decision) -> Decision:
     """A decision that a plugin refused after it was made: only that node was asked."""
     diagnosis = {decision.node: (plugin, refusal)}
-    return Decision("", diagnosis, explain(diagnosis, 1), 1, decision.state)
+    return Decision("", diagnosis, explain(diagnosis, 1), 1, decision.state, afterwards=True)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from wherry.cli.why import explained
-from wherry.scheduler.config import parse
+from wherry.scheduler.config import SchedulerConfig, parse
+from wherry.scheduler.extender import ExtenderSpec, ManagedResource
 
 
 def node(name: str, cpu: str, **spec: Any) -> dict[str, Any]:
@@ -100,3 +101,16 @@ def test_who_may_not_preempt_is_told_so() -> None:
 def test_room_that_is_kept_for_another_is_not_free() -> None:
     told = explained(crowded(1), "default", "p")
     assert next(line for line in told if line.startswith("b ")).startswith("b   NodeResourcesFit    Insufficient cpu")
+
+
+def test_what_no_look_at_the_nodes_shows_is_told_too() -> None:
+    wrong = {"conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "SchedulerError", "message": 'running Bind plugin "DefaultBinder": not now',
+    }]}
+    config = SchedulerConfig(extenders=(
+        ExtenderSpec("http://a"), ExtenderSpec("http://b", managed_resources=[ManagedResource("example.com/gpu")]),
+    ))
+    told = explained(answers({"schedulerName": "default-scheduler"}, wrong, []), "default", "p", config)
+    assert told[-2:] == [
+        "extender http://a has a word, too, and is not asked here", 'SchedulerError: running Bind plugin "DefaultBinder": not now',
+    ]
