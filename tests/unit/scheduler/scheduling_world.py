@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,6 @@ class World:
     def __init__(self, server: APIServer, clock: FakeClock) -> None:
         self.clock, self.server = clock, server
         self.client = Client(InProcessTransport(server.handle, ADMIN))
-        self.scheduler: Scheduler | None = None
 
     async def ask(self, method: str, path: str, body: Object | None = None, content_type: str = "application/json") -> Object:
         sent = json.dumps(body).encode() if body is not None else b""
@@ -91,7 +90,8 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(config: SchedulerConfig | None = None, client: Client | None = None) -> AsyncIterator[World]:
+async def open_world(config: SchedulerConfig | None = None, between: Callable[[Any], Any] = lambda inner: inner) -> AsyncIterator[World]:
+    """`between`: what stands between the scheduler and the server."""
     clock = FakeClock()
     async with await MemoryStorage.open(clock) as storage:
         server = APIServer(BUILTIN, storage, clock)
@@ -100,8 +100,8 @@ async def open_world(config: SchedulerConfig | None = None, client: Client | Non
         world = World(server, clock)
         await world.ask("POST", f"{CORE}/namespaces", {"metadata": {"name": "default"}})
         await world.ask("POST", f"{CORE}/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
-        world.scheduler = Scheduler(client or Client(InProcessTransport(server.handle, ADMIN)), clock, config, random.Random(1))
-        task = asyncio.create_task(world.scheduler.run())
+        scheduler = Scheduler(Client(between(InProcessTransport(server.handle, ADMIN))), clock, config, random.Random(1))
+        task = asyncio.create_task(scheduler.run())
         try:
             yield world
         finally:
