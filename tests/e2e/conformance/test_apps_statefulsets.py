@@ -123,7 +123,7 @@ def test_a_pod_that_has_failed_is_made_anew(room: Room) -> None:
     eventually(lambda: room.get("pod", "db-0")["metadata"]["uid"] != first, "the node refuses it, and it is made again")
     room.kubectl("delete", "pod", "squatter")
     eventually(lambda: ready(room) == ["db-0"], "it runs when the port is free")
-    assert "RecreatingFailedPod" in [reason for reason, _ in room.events("StatefulSet", "db")]
+    assert ("SuccessfulDelete", "Delete Pod db-0 in StatefulSet db successful") in room.events("StatefulSet", "db")
 
 
 def test_identity_claims_and_their_retention(room: Room) -> None:

@@ -109,3 +109,83 @@ async def test_claims_stay_or_go_as_the_policy_says(world):
         await w.client.delete(apps_v1.StatefulSet, "st", "default", propagation_policy="Background")
         await w.advance(3)
         assert await claims(w) == ["www-st-0"]
+
+
+async def test_a_claim_that_was_deleted_is_made_again_while_its_pod_waits(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(StatefulSetController)
+        await w.client.create(stateful_set(1, volume_claim_templates=[CLAIM]))
+        await w.settle()
+        first = await w.client.get(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+        await w.client.delete(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+        await w.client.patch(core_v1.PersistentVolumeClaim, "www-st-0", {"metadata": {"finalizers": None}}, "default")
+        await w.settle()
+        again = await w.client.get(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+        assert again.metadata.uid != first.metadata.uid
+        assert len(await w.pods()) == 1, "the Pod stays"
+
+
+async def test_a_pod_is_not_made_on_a_claim_that_is_going(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(StatefulSetController)
+        kept = core_v1.PersistentVolumeClaim(
+            metadata=meta_v1.ObjectMeta(name="www-st-0", namespace="default", finalizers=["x.io/y"]), spec=CLAIM.spec,
+        )
+        await w.client.create(kept)
+        await w.client.delete(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+        await w.client.create(stateful_set(1, volume_claim_templates=[CLAIM]))
+        await w.settle()
+        assert await w.pods() == []
+        message = "Create Pod st-0 in StatefulSet st failed error: pvc www-st-0 is being deleted"
+        assert ("StatefulSet/st", "FailedCreate", message) in await w.events()
+        await w.client.patch(core_v1.PersistentVolumeClaim, "www-st-0", {"metadata": {"finalizers": None}}, "default")
+        await w.settle()
+        assert [pod.metadata.name for pod in await w.pods()] == ["st-0"]
+
+
+async def test_a_claim_that_another_controls_is_told_and_left_alone(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(StatefulSetController)
+        other = meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name="x", uid="x", controller=True)
+        meta = meta_v1.ObjectMeta(name="www-st-0", namespace="default", owner_references=[other])
+        await w.client.create(core_v1.PersistentVolumeClaim(metadata=meta, spec=CLAIM.spec))
+        policy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy(when_deleted="Delete", when_scaled="Retain")
+        await w.client.create(stateful_set(1, volume_claim_templates=[CLAIM], persistent_volume_claim_retention_policy=policy))
+        await w.run_kubelet()
+        found = await w.client.get(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+        assert [ref.kind for ref in found.metadata.owner_references] == ["ConfigMap"]
+        told = [message for _, reason, message in await w.events() if reason == "ConflictingController"]
+        assert told and told[0].startswith("PersistentVolumeClaim www-st-0 has a conflicting OwnerReference")
+
+
+async def test_a_changed_policy_changes_the_owner_of_claims(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(StatefulSetController)
+        await w.client.create(stateful_set(1, volume_claim_templates=[CLAIM]))
+        await w.run_kubelet()
+        for policy, owners in (("Delete", ["StatefulSet"]), ("Retain", [])):
+            spec = {"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": policy}}}
+            await w.client.patch(apps_v1.StatefulSet, "st", spec, "default")
+            await w.settle()
+            found = await w.client.get(core_v1.PersistentVolumeClaim, "www-st-0", "default")
+            assert [ref.kind for ref in found.metadata.owner_references] == owners
+        assert ("StatefulSet/st", "SuccessfulUpdate", "Update Pod st-0 in StatefulSet st successful") in await w.events()
+
+
+async def test_failed_and_ended_pods_are_replaced_without_further_words(world):
+    async with world() as w:
+        await w.namespace()
+        w.start(StatefulSetController)
+        await w.client.create(stateful_set(1))
+        await w.run_kubelet()
+        for phase in ("Failed", "Succeeded"):
+            (pod,) = await w.pods()
+            await w.set_pod(pod, phase, ready=False)
+            await w.run_kubelet()
+            (again,) = await w.pods()
+            assert again.metadata.uid != pod.metadata.uid
+        assert {reason for _, reason, _ in await w.events()} == {"SuccessfulCreate", "SuccessfulDelete"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wherry.api.types import apps_v1, core_v1, meta_v1
 from wherry.controller.ownership import controller_ref
-from wherry.controller.statefulset.identity import build, build_claims, claim_owners, is_stale, ordinal_of
+from wherry.controller.statefulset.identity import build, build_claims, claim_owners, is_of_former_pod, ordinal_of
 from wherry.controller.statefulset.plan import View, plan, status
 from wherry.util.clock import rfc3339
 
@@ -151,9 +151,9 @@ def test_claim_of_a_former_pod_is_not_used():
     ss = stateful_set(volume_claim_templates=[CLAIM])
     (claim,) = build_claims(ss, 1)
     assert (claim.metadata.name, claim.metadata.labels) == ("www-web-1", {"a": "web"})
-    assert not is_stale(claim, "web-1")
+    assert not is_of_former_pod(claim, "web-1")
     owned = replace(claim, metadata=replace(claim.metadata, owner_references=[controller_ref(pod(ss, 1))]))
-    assert is_stale(owned, "web-1")
+    assert is_of_former_pod(owned, "web-1")
 
 
 def test_status_as_recorded_while_scaling_down():

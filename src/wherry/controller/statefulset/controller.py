@@ -68,9 +68,8 @@ class StatefulSetController(Controller):
         current = next((each for each in revisions if each.metadata.name == ss.status.current_revision), update)
         view = View.of(ss, await self._claim_pods(ss), current.metadata.name, update.metadata.name, self.clock.time())
         failure = None
-        if settled:
-            await self.claims.keep(ss, view.replicas.values())
-            failure = await self._carry_out(key, ss, plan(view), {each.metadata.name: each for each in (current, update)})
+        if settled and ss.metadata.deletion_timestamp is None:
+            failure = await self._act(key, ss, view, {each.metadata.name: each for each in (current, update)})
         await self._write_status(ss, status(view))
         if failure is not None:
             raise failure
@@ -96,17 +95,24 @@ class StatefulSetController(Controller):
 
     # -- actions ---------------------------------------------------------------------------------------
 
+    async def _act(
+        self, key: str, ss: apps_v1.StatefulSet, view: View, revisions: dict[str, apps_v1.ControllerRevision],
+    ) -> Exception | None:
+        try:
+            await self.claims.keep(ss, view.replicas.values())
+        except StatusError as error:
+            return error
+        return await self._carry_out(key, ss, plan(view), revisions)
+
     async def _carry_out(
         self, key: str, ss: apps_v1.StatefulSet, steps: Plan, revisions: dict[str, apps_v1.ControllerRevision],
     ) -> Exception | None:
         """The first failure, if there is one.  What failed, or was not tried, is expected no more."""
-        for event in steps.events:
-            self.recorder.event(ss, *event)
         for pod in steps.relabel:
             ordinal = ordinal_of(ss, pod)
             assert ordinal is not None, "only members are claimed"
             labels = {"metadata": {"uid": pod.metadata.uid, "labels": identity_labels(ss, ordinal)}}
-            await self.client.patch(core_v1.Pod, pod.metadata.name, labels, pod.metadata.namespace)
+            await self._update(ss, pod, labels)
         going = [*steps.delete, *steps.condemn]
         if not steps.create and not going:
             return None
@@ -114,6 +120,15 @@ class StatefulSetController(Controller):
         acts = [partial(self._create, key, ss, new, revisions) for new in steps.create]
         drops = [partial(self._delete, key, ss, pod, pod in steps.condemn) for pod in going]
         return first_failure(await gather_bounded([*acts, *drops]))[0]
+
+    async def _update(self, ss: apps_v1.StatefulSet, pod: core_v1.Pod, body: dict[str, Any]) -> None:
+        words = f"Update Pod {pod.metadata.name} in StatefulSet {ss.metadata.name}"
+        try:
+            await self.client.patch(core_v1.Pod, pod.metadata.name, body, pod.metadata.namespace)
+        except StatusError as error:
+            self.recorder.warning(ss, "FailedUpdate", f"{words} failed error: {error.message}")
+            raise
+        self.recorder.normal(ss, "SuccessfulUpdate", f"{words} successful")
 
     async def _create(
         self, key: str, ss: apps_v1.StatefulSet, new: NewPod, revisions: dict[str, apps_v1.ControllerRevision],

@@ -85,25 +85,40 @@ def build_claims(ss: apps_v1.StatefulSet, ordinal: int) -> list[core_v1.Persiste
 def claim_owners(
     ss: apps_v1.StatefulSet, pod: core_v1.Pod | None, condemned: bool, present: list[meta_v1.OwnerReference],
 ) -> list[meta_v1.OwnerReference] | None:
-    """The owner references that the retention policy wants of a claim; None when it has them, or another controls it.
+    """The owner references that the retention policy wants of a claim; None when it has them.
 
     What is owned by the set goes with the set; what is owned by a Pod that is scaled away goes with that Pod.
     """
-    policy = ss.spec.persistent_volume_claim_retention_policy or apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy()
+    policy = _retention(ss)
     owner: Any = None
     if condemned and policy.when_scaled == "Delete":
         owner = pod
     elif policy.when_deleted == "Delete":
         owner = ss
-    ours = {ss.metadata.uid, pod.metadata.uid if pod is not None else ""}
-    others = [ref for ref in present if ref.uid not in ours]
-    if owner is not None and any(ref.controller for ref in others):
-        return None
+    others = _others(ss, pod, present)
+    if owner is not None and has_other_controller(ss, pod, present):
+        owner = None  # a claim has one controller at most
     refs = others + ([controller_ref(owner)] if owner is not None else [])
     return None if {(ref.uid, ref.controller) for ref in refs} == {(ref.uid, ref.controller) for ref in present} else refs
 
 
-def is_stale(claim: core_v1.PersistentVolumeClaim, name: str) -> bool:
-    """It is going, or belongs to a former Pod of that name and will go with it: a new Pod must not get it."""
-    former = any(ref.kind == "Pod" and ref.name == name for ref in claim.metadata.owner_references)
-    return claim.metadata.deletion_timestamp is not None or former
+def has_other_controller(ss: apps_v1.StatefulSet, pod: core_v1.Pod | None, present: list[meta_v1.OwnerReference]) -> bool:
+    """Another than the set or its Pod controls the claim, so that a policy of deletion cannot be kept."""
+    policy = _retention(ss)
+    return "Delete" in (policy.when_scaled, policy.when_deleted) and any(ref.controller for ref in _others(ss, pod, present))
+
+
+def _others(
+    ss: apps_v1.StatefulSet, pod: core_v1.Pod | None, present: list[meta_v1.OwnerReference],
+) -> list[meta_v1.OwnerReference]:
+    ours = {ss.metadata.uid, pod.metadata.uid if pod is not None else ""}
+    return [ref for ref in present if ref.uid not in ours]
+
+
+def _retention(ss: apps_v1.StatefulSet) -> apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy:
+    return ss.spec.persistent_volume_claim_retention_policy or apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy()
+
+
+def is_of_former_pod(claim: core_v1.PersistentVolumeClaim, name: str) -> bool:
+    """It belongs to a former Pod of that name and will go with it: a new Pod must not get it."""
+    return any(ref.kind == "Pod" and ref.name == name for ref in claim.metadata.owner_references)

@@ -16,7 +16,6 @@ from wherry.controller.podutil import available_in, is_ready, is_terminal
 from wherry.controller.statefulset.identity import identity_labels, ordinal_of, revision_of, start_of, wanted
 
 KEEP = frozenset({"replicas", "availableReplicas", "collisionCount"})
-Event = tuple[str, str, str]  # type, reason, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,6 @@ class Plan:
     delete: list[core_v1.Pod] = field(default_factory=list)
     condemn: list[core_v1.Pod] = field(default_factory=list)  # to delete as well, and for good: the set has become smaller
     relabel: list[core_v1.Pod] = field(default_factory=list)  # adopted ones that do not bear their identity
-    events: list[Event] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -116,7 +114,6 @@ def _fill(view: View, result: Plan) -> bool:
         elif is_terminal(pod):
             if pod.metadata.deletion_timestamp is None:
                 result.delete.append(pod)
-                result.events.append(_recreating(view.ss, pod))
         else:
             if not identity_labels(view.ss, ordinal).items() <= pod.metadata.labels.items():
                 result.relabel.append(pod)
@@ -125,13 +122,6 @@ def _fill(view: View, result: Plan) -> bool:
         if view.ordered:
             return False
     return True
-
-
-def _recreating(ss: apps_v1.StatefulSet, pod: core_v1.Pod) -> Event:
-    failed = pod.status.phase == "Failed"
-    type_, word = ("Warning", "Failed") if failed else ("Normal", "Terminated")
-    name = f"{ss.metadata.namespace}/{ss.metadata.name}"
-    return type_, f"Recreating{word}Pod", f"StatefulSet {name} is recreating {word.lower()} Pod {pod.metadata.name}"
 
 
 def _shrink(view: View, result: Plan) -> bool:
