@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from controller_objects import image_patch, pod_template
 from workload_helpers import kill_controllers, raw
 
@@ -69,3 +70,52 @@ async def test_undo_makes_the_old_revision_the_newest(world):
         revisions = (await w.client.list(apps_v1.ControllerRevision, "default")).items
         assert sorted((each.revision, each.metadata.name == first.metadata.name) for each in revisions) == [(2, False), (3, True)]
         assert [pod.spec.containers[0].image for pod in await w.pods()] == ["busybox:1.36"]
+
+
+async def test_a_failing_pod_is_made_later_and_later_and_at_once_after_a_change(world):
+    async with world() as w:
+        await w.namespace()
+        await add_node(w, "n1")
+        w.start(DaemonSetController)
+        await w.client.create(daemon_set())
+        waits = []
+
+        async def fail_and_wait() -> int:
+            await w.settle()
+            (pod,) = await w.pods()
+            await w.set_pod(pod, "Failed", ready=False)
+            await w.settle()
+            for seconds in range(100):
+                found = await w.pods()
+                if found and found[0].metadata.deletion_timestamp is not None:
+                    await w.remove_pod(found[0])
+                if [each.metadata.uid for each in await w.pods()] not in ([], [pod.metadata.uid]):
+                    return seconds
+                await w.advance(1)
+            raise AssertionError("it is never made again")
+
+        for _ in range(5):
+            waits.append(await fail_and_wait())
+        assert waits == sorted(waits)
+        assert (waits[0] <= 1, waits[-1] >= 5) == (True, True)
+        await w.client.patch(apps_v1.DaemonSet, "dset", image_patch("busybox:mended"), "default", patch_type="strategic")
+        await w.run_kubelet()
+        assert await fail_and_wait() <= 1
+        events = {reason for _, reason, _ in await w.events()}
+        assert events == {"SuccessfulCreate", "SuccessfulDelete", "FailedDaemonPod"}
+
+
+async def test_history_keeps_as_many_as_asked_for(world):
+    async with world() as w:
+        await w.namespace()
+        await add_node(w, "n1")
+        w.start(DaemonSetController)
+        made = daemon_set()
+        made = msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, revision_history_limit=1))
+        await w.client.create(made)
+        await w.run_kubelet()
+        for image in ("busybox:2", "busybox:3", "busybox:4"):
+            await w.client.patch(apps_v1.DaemonSet, "dset", image_patch(image), "default", patch_type="strategic")
+            await w.run_kubelet()
+        revisions = (await w.client.list(apps_v1.ControllerRevision, "default")).items
+        assert sorted(each.revision for each in revisions) == [3, 4]

@@ -124,6 +124,47 @@ def test_plan(ds, pods, create, delete):
     assert found.delete == [made[i] for i in delete]
 
 
+def gone(each: core_v1.Pod, on: bool = True) -> core_v1.Pod:
+    return replace(each, metadata=replace(each.metadata, deletion_timestamp=rfc3339(NOW) if on else None))
+
+
+def closed(ds: apps_v1.DaemonSet, pods: list[core_v1.Pod]) -> Layout:
+    """n0 is closed to new Pods, n1 is open."""
+    return Layout.of(ds, "new", pods, [node("n0", None, ("gpu", "NoSchedule")), node("n1")], NOW)
+
+
+@pytest.mark.parametrize(("ds", "pods", "create", "delete"), [
+    pytest.param(PLAIN, [("n0", "old", {}), ("n1", "new", {})], [], [0], id="an old one goes as any other"),
+    pytest.param(PLAIN, [("n0", "old", {}), ("n1", "new", {"ready": False})], [], [], id="within the bound"),
+    pytest.param(PLAIN, [("n0", "new", {"ready": False}), ("n1", "old", {})], [], [], id="and one that is ill counts"),
+    pytest.param(SURGE, [("n0", "old", {}), ("n1", "new", {})], [], [0], id="surge: goes when enough serve"),
+    pytest.param(SURGE, [("n0", "old", {}), ("n1", "new", {"ready": False})], [], [], id="surge: stays while it is needed"),
+    pytest.param(SURGE, [("n0", "old", {"ready": False}), ("n1", "new", {"ready": False})], [], [0], id="surge: the ill one is no use"),
+])
+def test_rollout_on_nodes_that_are_closed_to_new_pods(ds, pods, create, delete):
+    made = [pod(ds, on, digest, **more) for on, digest, more in pods]
+    found = plan(closed(ds, made), {})
+    assert (found.create, found.delete) == (create, [made[i] for i in delete])
+
+
+def test_a_pod_that_has_ended_and_is_held_by_a_finalizer_takes_no_place():
+    ended = gone(pod(PLAIN, "n0", phase="Failed"))
+    assert plan(see(PLAIN, [ended], 1), {}).create == ["n0"]
+    assert plan(see(PLAIN, [gone(pod(PLAIN, "n0"))], 1), {}).create == [], "one that still runs does"
+    assert plan(see(SURGE, [gone(pod(SURGE, "n0"))], 1), {}).create == ["n0"], "but not where two may be side by side"
+
+
+def test_two_for_one_node_the_bound_one_stays():
+    bound, waiting = pod(PLAIN, "n0", age=5), pod(PLAIN, "n0", age=50)
+    bound = replace(bound, spec=replace(bound.spec, node_name="n0"))
+    assert plan(see(PLAIN, [waiting, bound], 1), {}).delete == [waiting]
+
+
+def test_status_counts_a_serving_pod_that_is_asked_to_go():
+    found = status(see(PLAIN, [gone(pod(PLAIN, "n0"))], 1), settled=False)
+    assert (found["numberReady"], found["numberAvailable"], found["observedGeneration"]) == (1, 1, 0)
+
+
 def test_failed_pods_are_not_replaced_in_a_loop():
     found = plan(see(PLAIN, [pod(PLAIN, "n0", phase="Failed")], 1), {"n0": 7.0})
     assert (found.delete, found.requeue_after) == ([], 7.0)

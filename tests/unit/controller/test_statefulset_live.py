@@ -158,7 +158,8 @@ async def test_a_claim_that_another_controls_is_told_and_left_alone(world):
         found = await w.client.get(core_v1.PersistentVolumeClaim, "www-st-0", "default")
         assert [ref.kind for ref in found.metadata.owner_references] == ["ConfigMap"]
         told = [message for _, reason, message in await w.events() if reason == "ConflictingController"]
-        assert told and told[0].startswith("PersistentVolumeClaim www-st-0 has a conflicting OwnerReference")
+        assert told
+        assert told[0].startswith("PersistentVolumeClaim www-st-0 has a conflicting OwnerReference")
 
 
 async def test_a_changed_policy_changes_the_owner_of_claims(world):

@@ -39,7 +39,8 @@ class DaemonSetController(Controller):
         self.revisions.store.add_indexer("controller", by_controller_uid)
         self.expectations = Expectations(self.clock)
         self.control = PodControl(self.client, self.recorder)
-        self._failed: dict[tuple[str, str], tuple[float, float]] = {}  # (uid, node): until when, and the delay
+        # Of failed Pods, by (uid, observed generation, node): until when the next one is left alone, and the delay.
+        self._failed: dict[tuple[str, int, str], tuple[float, float]] = {}
         self.enqueue_all(self.sets)
         PodWatch(self.pods, self.sets, "DaemonSet", self.expectations, lambda key, pod: self.queue.add(key), self._adopters)
         self.nodes.add_handler(Handler(lambda node: self._wake_all(), self._node_changed, lambda node: self._wake_all()))
@@ -82,7 +83,7 @@ class DaemonSetController(Controller):
         if settled:
             steps = plan(layout, self._backoff(ds))
             failure = await self._carry_out(key, ds, steps, layout.digest)
-        await self._write_status(ds, status(layout))
+        await self._write_status(ds, status(layout, settled))
         if failure is not None:
             raise failure
         await history.trim(self.client, self._surplus_revisions(ds, current, revisions, pods))
@@ -112,10 +113,12 @@ class DaemonSetController(Controller):
         self, ds: apps_v1.DaemonSet, current: apps_v1.ControllerRevision, revisions: list[apps_v1.ControllerRevision],
         pods: list[core_v1.Pod],
     ) -> list[apps_v1.ControllerRevision]:
+        """Of the limit those take their part too that a Pod still has (a StatefulSet's do not)."""
         hashes = {pod.metadata.labels.get(history.HASH_LABEL) for pod in pods}
-        live = {each.metadata.name for each in revisions if each.metadata.labels.get(history.HASH_LABEL) in hashes}
+        old = [each for each in revisions if each.metadata.name != current.metadata.name]
+        live = {each.metadata.name for each in old if each.metadata.labels.get(history.HASH_LABEL) in hashes}
         limit = 10 if ds.spec.revision_history_limit is None else ds.spec.revision_history_limit
-        return history.surplus(revisions, live | {current.metadata.name}, limit)
+        return history.surplus(old, live, max(0, limit - len(live)))
 
     # -- Pods --------------------------------------------------------------------------------------------
 
@@ -127,10 +130,11 @@ class DaemonSetController(Controller):
 
     def _backoff(self, ds: apps_v1.DaemonSet) -> dict[str, float]:
         now = self.clock.monotonic()
-        return {node: until - now for (uid, node), (until, _) in self._failed.items() if uid == ds.metadata.uid}
+        mine = ds.metadata.uid, ds.status.observed_generation or 0
+        return {node: until - now for (*owner, node), (until, _) in self._failed.items() if tuple(owner) == mine}
 
     def _note_failed(self, ds: apps_v1.DaemonSet, node: str) -> None:
-        now, key = self.clock.monotonic(), (ds.metadata.uid, node)
+        now, key = self.clock.monotonic(), (ds.metadata.uid, ds.status.observed_generation or 0, node)
         until, delay = self._failed.get(key, (now, 0.0))
         quiet = now - until > 2 * BACKOFF_CAP
         delay = BACKOFF_BASE if quiet or not delay else min(delay * 2, BACKOFF_CAP)
