@@ -16,9 +16,21 @@ from wherry.api.schemas import definition
 from wherry.apimachinery.schema import Schema
 from wherry.storage.cached import CachedObject
 
-_encode = msgspec.json.Encoder().encode
+_plain = msgspec.json.Encoder().encode
 decode_json = msgspec.json.Decoder().decode
 _METADATA = b'"metadata":{'
+
+
+_ESCAPES = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<>&\u2028\u2029")
+
+
+def _encode(obj: Any) -> bytes:
+    """As Go writes JSON, whose strings may stand in HTML: kubectl compares a revision's raw bytes with its own."""
+    value = _plain(obj)
+    for char, escape in _ESCAPES:
+        if char in value:
+            value = value.replace(char, escape)
+    return value
 
 
 def encode_stored(obj: Object) -> bytes:

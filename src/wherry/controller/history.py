@@ -48,9 +48,8 @@ def new_revision(owner: Any, hash_label: str) -> apps_v1.ControllerRevision:
     """The owner's template as a revision without a number."""
     template = owner.spec.template
     digest = template_hash(template, owner.status.collision_count or None)
-    annotations = {k: v for k, v in owner.metadata.annotations.items() if k != "kubectl.kubernetes.io/last-applied-configuration"}
     meta = meta_v1.ObjectMeta(
-        name=f"{owner.metadata.name[:223]}-{digest}", namespace=owner.metadata.namespace, annotations=annotations,
+        name=f"{owner.metadata.name[:223]}-{digest}", namespace=owner.metadata.namespace, annotations=owner.metadata.annotations,
         labels={**template.metadata.labels, hash_label: digest}, owner_references=[controller_ref(owner)],
     )
     return apps_v1.ControllerRevision(metadata=meta, data=template_data(template))

@@ -119,3 +119,19 @@ async def test_history_keeps_as_many_as_asked_for(world):
             await w.run_kubelet()
         revisions = (await w.client.list(apps_v1.ControllerRevision, "default")).items
         assert sorted(each.revision for each in revisions) == [3, 4]
+
+
+async def test_a_revision_is_sent_in_the_bytes_that_kubectl_compares_it_with(world):
+    """kubectl writes the template as Go does: keys in order, and what HTML would read in escapes."""
+    async with world() as w:
+        await w.namespace()
+        w.start(DaemonSetController)
+        made = daemon_set()
+        container = core_v1.Container(name="c", image="b", command=["sh", "-c", "a < b && c > d\u2028é"])
+        template = msgspec.structs.replace(made.spec.template, spec=core_v1.PodSpec(containers=[container]))
+        await w.client.create(msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, template=template)))
+        await w.settle()
+        sent = (await w.client.raw("GET", "/apis/apps/v1/namespaces/default/controllerrevisions")).body.decode()
+        assert '"data":{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"a":"dset"}},"spec":{"containers":[{"command":[' in sent
+        assert r'"a \u003c b \u0026\u0026 c \u003e d\u2028é"' in sent
+        assert await raw(w, "/apis/apps/v1/namespaces/default/daemonsets/dset"), "and is read again"

@@ -51,7 +51,9 @@ def test_of_equal_pods_one_goes_from_the_fuller_node():
     assert pods_to_delete(pods, pods, 1, NOW)[0].spec.node_name == "n2"
 
 
-@pytest.mark.parametrize(("text", "cost"), [("7", 7), ("-7", -7), ("+7", 0), ("x", 0), ("", 0), ("99999999999", 0), (" 7", 0)])
+@pytest.mark.parametrize(("text", "cost"), [
+    ("7", 7), ("-7", -7), ("+7", 0), ("x", 0), ("", 0), ("99999999999", 0), (" 7", 0), ("008", 0), ("0", 0), ("1_0", 0), ("-08", -8), ("-", 0),
+])
 def test_a_deletion_cost_that_is_none_counts_as_zero(text, cost):
     assert deletion_cost(pod("p", cost=text)) == cost
 
@@ -83,4 +85,5 @@ def test_a_failure_is_a_condition_until_it_is_over():
     failed = status(rs, [], NOW, ("FailedCreate", "quota"))["conditions"]
     assert [(c["type"], c["status"], c["reason"]) for c in failed] == [("ReplicaFailure", "True", "FailedCreate")]
     known = msgspec.structs.replace(rs, status=msgspec.convert({"replicas": 0, "conditions": failed}, type(rs.status)))
+    assert status(known, [], NOW + 9, ("FailedDelete", "other"))["conditions"] == failed, "the first one, until none is left"
     assert status(known, [], NOW)["conditions"] == []

@@ -14,7 +14,7 @@ from wherry.client.store import by_controller_uid, key_of
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.deployment import status as st
 from wherry.controller.deployment.actions import Action, Create, Delete, Update, WriteStatus
-from wherry.controller.deployment.model import is_rolling, same_template
+from wherry.controller.deployment.model import has_deadline, is_rolling, same_template
 from wherry.controller.deployment.plan import plan, scaled_event
 from wherry.controller.deployment.written import Written
 from wherry.controller.ownership import carry_out, claim, controlled_by, controller_of
@@ -143,9 +143,10 @@ class DeploymentController(Controller):
     async def _failed(self, latest: _Latest, rs: apps_v1.ReplicaSet, error: StatusError) -> None:
         message = f'Failed to create new replica set "{rs.metadata.name}": {error.message}'
         d = latest.deployment
-        status = st.current(d)
-        st.set_condition(status, st.PROGRESSING, "False", st.RS_CREATE_ERROR, message, self.clock.time())
-        await self._write_status(latest, status, {})
+        if has_deadline(d):
+            status = st.current(d)
+            st.set_condition(status, st.PROGRESSING, "False", st.RS_CREATE_ERROR, message, self.clock.time())
+            await self._write_status(latest, status, {})
         self.recorder.warning(d, st.RS_CREATE_ERROR, message)
 
     async def _write_status(self, latest: _Latest, status: st.Status, annotations: dict[str, str]) -> None:

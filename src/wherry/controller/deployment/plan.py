@@ -93,8 +93,7 @@ class _Planner:
             self._sync_new(self.new)
         if self._record([change for each in self.old() for change in resize(each, 0)]):
             return
-        mine = {each.rs.metadata.uid for each in self.old()}
-        if any(not is_terminal(pod) for uid in mine for pod in pods.get(uid, ())):
+        if any(each.rs.status.replicas or not all(map(is_terminal, pods.get(each.rs.metadata.uid, ()))) for each in self.old()):
             return  # every old Pod must be gone before the first new one
         new = self._ensure_new()
         self._record(resize(new, wanted(self.d)))

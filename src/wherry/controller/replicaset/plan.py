@@ -7,6 +7,7 @@ which differ in kind alone, are planned here too.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from wherry.util.clock import rfc3339
 BURST = 500  # Pods created or deleted at a time
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 KEEP = frozenset({"replicas", "terminatingReplicas", "observedGeneration"})
+_COST = re.compile("0|[1-9][0-9]*|-[0-9]+")
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 Workload = apps_v1.ReplicaSet | core_v1.ReplicationController
@@ -81,20 +83,15 @@ def _rank(pod: core_v1.Pod, on_node: int, now: float) -> tuple[Any, ...]:
 
 
 def _magnitude(seconds: float) -> int:
-    """Ages are compared by their logarithm, so that of Pods nearly as old any one may go."""
-    return int(math.log2(seconds)) + 1 if seconds >= 1 else 0
+    """Ages are compared by the logarithm of their nanoseconds, so that of Pods nearly as old any one may go."""
+    return int(math.log2(seconds * 1e9)) if seconds > 0 else -1
 
 
 def deletion_cost(pod: core_v1.Pod) -> int:
     """The annotation's 32-bit integer; 0 for what is none."""
     text = pod.metadata.annotations.get(DELETION_COST, "")
-    if not text:
-        return 0
-    try:
-        value = int(text)
-    except ValueError:
-        return 0
-    return value if -(2**31) <= value < 2**31 and text.strip() == text and not text.startswith("+") else 0
+    value = int(text) if _COST.fullmatch(text) else 0
+    return value if -(2**31) <= value < 2**31 else 0
 
 
 def status(rs: Workload, pods: Sequence[core_v1.Pod], now: float, failure: tuple[str, str] | None = None) -> dict[str, Any]:
@@ -128,7 +125,7 @@ def _conditions(rs: Workload, failure: tuple[str, str] | None, now: float) -> li
             others.append(_as_dict(each))
     if failure is None:
         return others
-    if current is not None and current.status == "True" and current.reason == failure[0]:
+    if current is not None:  # as upstream: the first failure is told until none is left
         return [*others, _as_dict(current)]
     return [*others, {
         "type": "ReplicaFailure", "status": "True", "lastTransitionTime": rfc3339(now), "reason": failure[0], "message": failure[1],
