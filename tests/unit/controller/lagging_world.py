@@ -37,7 +37,7 @@ class LaggingInformer:
 
     def add_handler(self, handler: Handler[Any]) -> None:
         self.handlers.append(handler)
-        for obj in self.store:
+        for obj in self.store if handler.on_add is not None else ():
             handler.on_add(obj)
 
     def deliver(self, count: int) -> None:
@@ -49,7 +49,8 @@ class LaggingInformer:
         if len(self.store):
             obj = list(self.store)[choice % len(self.store)]
             for handler in self.handlers:
-                handler.on_update(obj, obj)
+                if handler.on_update is not None:
+                    handler.on_update(obj, obj)
 
     def relist(self, live: dict[str, Any]) -> None:
         self.pending.clear()
@@ -63,11 +64,11 @@ class LaggingInformer:
     def _show(self, obj: Any, gone: bool) -> None:
         old = self.store.remove(key_of(obj)) if gone else self.store.put(obj)
         for handler in self.handlers:
-            if gone:
+            if gone and handler.on_delete is not None:
                 handler.on_delete(obj)
-            elif old is None:
+            elif not gone and old is None and handler.on_add is not None:
                 handler.on_add(obj)
-            else:
+            elif not gone and old is not None and handler.on_update is not None:
                 handler.on_update(old, obj)
 
 
@@ -164,7 +165,13 @@ class LaggingWorld:
 
     async def patch(self, kind: type[Any], name: str, body: dict[str, Any], namespace: str = "", **_: Any) -> Any:
         self._write()
-        found = msgspec.to_builtins(self._find(kind, name, namespace))
+        live = self._find(kind, name, namespace)
+        expected = body.get("metadata", {})
+        if expected.get("uid", live.metadata.uid) != live.metadata.uid:
+            raise StatusError(409, "Conflict", "another uid")
+        if expected.get("resourceVersion", live.metadata.resource_version) != live.metadata.resource_version:
+            raise StatusError(409, "Conflict", "it has changed")
+        found = msgspec.to_builtins(live)
         return self.put(msgspec.convert(_merged(found, body), kind))
 
     # -- what befalls the controller ---------------------------------------------------------------------

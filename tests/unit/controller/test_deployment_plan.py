@@ -117,6 +117,8 @@ def test_the_new_one_grows_as_far_as_the_surge_allows(surge, sizes, expected):
     pytest.param(2, {1: 5, 2: 5, 9: 0}, {1: 3, 2: 5}, {1: 3, 2: 5}, id="ill ones of the oldest first"),
     pytest.param(3, {1: 1, 2: 9, 9: 0}, {1: 1, 2: 9}, {1: 0, 2: 7}, id="the oldest goes first"),
     pytest.param(1, {1: 0, 9: 10}, {9: 2}, {1: 0}, id="nothing left to take"),
+    pytest.param(2, {1: 8, 9: 5}, {1: 7}, {1: 8}, id="new ones that never start do not let ill old ones go"),
+    pytest.param(2, {1: 7, 9: 3}, {1: 8, 9: 2}, {1: 6}, id="what is to go already serves no more"),
 ])
 def test_old_ones_shrink_as_far_as_may_be_missing(unavailable, sizes, available, expected):
     d = rolling(10, 3, unavailable)
