@@ -146,6 +146,13 @@ def test_a_revision_that_comes_back_remembers_its_numbers(history, old, expected
     assert (changed[REVISION], changed.get(REVISION_HISTORY)) == ("500000", expected)
 
 
+def test_a_revision_never_falls_when_older_ones_are_gone():
+    sizes = {DESIRED: "3", MAX: "4"}
+    found = plan(rolling(3, 1), [replica_set(1, 0, 0, sizes | {REVISION: "2"}), replica_set(9, 3, 3, sizes | {REVISION: "7"})], {}, NOW)
+    assert [each for each in found.actions if isinstance(each, Update)] == []
+    assert [each.annotations for each in found.actions if isinstance(each, WriteStatus)][0] == {REVISION: "7"}
+
+
 def test_annotations_are_handed_on_but_not_what_is_the_deployments_own():
     d = rolling(3)
     own = {"kubectl.kubernetes.io/last-applied-configuration": "{}", REVISION: "1", "deprecated.deployment.rollback.to": "1"}
@@ -170,6 +177,20 @@ def test_history_has_its_limit(limit, old, gone):
     assert [each.rs.metadata.name for each in found.actions if isinstance(each, Delete)] == gone
 
 
+def test_history_waits_for_the_end_of_the_rollout_or_a_pause():
+    old, new = [replica_set(1, 0), replica_set(2, 0)], replica_set(9, 1, 0, FULL)
+    d = rolling(1, revision_history_limit=0)
+
+    def gone(d: apps_v1.Deployment) -> int:
+        return sum(isinstance(each, Delete) for each in plan(d, [*old, new], {}, NOW).actions)
+
+    status = apps_v1.DeploymentStatus(replicas=1, updated_replicas=1, available_replicas=1, observed_generation=2)
+    assert gone(d) == 0
+    assert gone(replace(d, status=status)) == 2
+    assert gone(replace(d, status=replace(status, observed_generation=1))) == 0, "complete, but of an older generation"
+    assert gone(replace(d, spec=replace(d.spec, paused=True))) == 2
+
+
 # --- recreate ------------------------------------------------------------------------------------------
 
 
@@ -185,6 +206,12 @@ def test_a_recreate_waits_for_every_old_pod(phases, counted, starts):
     d = replace(rolling(2), spec=replace(rolling(2).spec, strategy=RECREATE))
     found = plan(d, [replica_set(1, 0, replicas=counted)], {"v1": [pod(phase) for phase in phases]}, NOW)
     assert any(isinstance(each, Create) for each in found.actions) == starts
+
+
+def test_a_recreate_of_another_size_sizes_what_is_there():
+    d = replace(rolling(3), spec=replace(rolling(3).spec, strategy=RECREATE))
+    found = plan(d, [replica_set(9, 1, 1, FULL)], {}, NOW)
+    assert [each.spec for each in found.actions if isinstance(each, Update) and each.spec] == [{"replicas": 3}]
 
 
 # --- conditions ----------------------------------------------------------------------------------------
@@ -270,3 +297,31 @@ def test_how_many_are_going_is_unknown_while_one_does_not_tell():
 
     assert going(1, 2) == 3
     assert going(1, None) is None
+
+
+@pytest.mark.parametrize(("available", "expected"), [(2, "True"), (1, "False")])
+def test_it_is_available_while_enough_are(available, expected):
+    found = plan(rolling(3, 1, 1), [replica_set(9, 3, available, {DESIRED: "3", MAX: "4"})], {}, NOW)
+    told = st.condition([each.status for each in found.actions if isinstance(each, WriteStatus)][-1], st.AVAILABLE)
+    assert told is not None
+    assert told["status"] == expected
+
+
+def test_none_are_unavailable_while_it_shrinks():
+    found = plan(rolling(1, 0, 1), [replica_set(9, 1, 3, FULL)], {}, NOW)
+    assert [each.status for each in found.actions if isinstance(each, WriteStatus)][-1]["unavailableReplicas"] == 0
+
+
+def test_an_old_pod_less_is_progress():
+    d = rolling(3, 1, progress_deadline_seconds=60)
+    status = apps_v1.DeploymentStatus(
+        replicas=4, updated_replicas=1, ready_replicas=4, available_replicas=4, observed_generation=2,
+        conditions=[progress("ReplicaSetUpdated", 50)],
+    )
+    d = replace(d, status=status, metadata=replace(d.metadata, annotations={REVISION: "2"}))
+    sizes = {DESIRED: "3", MAX: "4"}
+    old, new = replica_set(1, 2, 2, sizes | {REVISION: "1"}), replica_set(9, 1, 1, sizes | {REVISION: "2"})
+    found = plan(d, [old, new], {}, NOW)
+    told = st.condition([each.status for each in found.actions if isinstance(each, WriteStatus)][-1], st.PROGRESSING)
+    assert told is not None
+    assert parse_rfc3339(told["lastUpdateTime"]) == NOW
