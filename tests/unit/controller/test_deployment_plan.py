@@ -150,7 +150,7 @@ def test_a_revision_never_falls_when_older_ones_are_gone():
     sizes = {DESIRED: "3", MAX: "4"}
     found = plan(rolling(3, 1), [replica_set(1, 0, 0, sizes | {REVISION: "2"}), replica_set(9, 3, 3, sizes | {REVISION: "7"})], {}, NOW)
     assert [each for each in found.actions if isinstance(each, Update)] == []
-    assert [each.annotations for each in found.actions if isinstance(each, WriteStatus)][0] == {REVISION: "7"}
+    assert next(each.annotations for each in found.actions if isinstance(each, WriteStatus)) == {REVISION: "7"}
 
 
 def test_annotations_are_handed_on_but_not_what_is_the_deployments_own():
