@@ -92,6 +92,11 @@ MERGED = {
         {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}},
         {"strategy": {"type": "Recreate"}},
     ),
+    "retain-keys-and-a-null": (  # what kubectl apply sends
+        {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "1"}}},
+        {"strategy": {"$retainKeys": ["type"], "type": "Recreate", "rollingUpdate": None}},
+        {"strategy": {"type": "Recreate"}},
+    ),
     "primitives-unite": ({"finalizers": ["a", "b"]}, {"finalizers": ["b", "c"]}, {"finalizers": ["a", "b", "c"]}),
     "delete-primitives": ({"finalizers": ["a", "b"]}, {"$deleteFromPrimitiveList/finalizers": ["a"]}, {"finalizers": ["b"]}),
     "delete-primitives-of-nothing": ({}, {"$deleteFromPrimitiveList/finalizers": ["a"]}, {}),

@@ -86,7 +86,8 @@ def _retain_keys(original: _Map, patch: _Map) -> None:
     if RETAIN_KEYS not in patch:
         return
     kept = patch.pop(RETAIN_KEYS)
-    if not isinstance(kept, list) or any(not key.startswith(SET_ORDER) and key not in kept for key in patch):
+    set_keys = [key for key, value in patch.items() if value is not None and not key.startswith((SET_ORDER, DELETE_FROM))]
+    if not isinstance(kept, list) or any(key not in kept for key in set_keys):
         raise PatchError("invalid patch format of retainKeys")
     for key in [key for key in original if key not in kept]:
         del original[key]
