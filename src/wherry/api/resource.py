@@ -74,6 +74,7 @@ class Strategy:
     validate_update: Callable[[Object, Object], list[Cause]] = _valid_update
     validate_status: Callable[[Object, Object], list[Cause]] = _valid_update
     warnings: Callable[[Object], list[str]] = _no_warnings
+    warnings_on_create: Callable[[Object], list[str]] = _no_warnings  # before the others
     allow_create_on_update: bool = False
     allow_unconditional_update: bool = True
     has_generation: bool = True  # metadata.generation counts changes outside metadata and status
@@ -137,6 +138,9 @@ class Version:
     # what a write in this version is held to beside the strategy; it sees the hub's form
     validate_create: Callable[[Object], list[Cause]] = _valid
     validate_update: Callable[[Object, Object], list[Cause]] = _valid_update
+    # a deletion that does not say what becomes of what the object owns leaves it behind; and what it is told then
+    orphans: bool = False
+    orphans_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -123,9 +124,34 @@ def parse(text: str) -> Schedule:
     return Schedule(minutes, hours, days, months, weekdays, stars[2], stars[4])
 
 
+def check(text: str) -> None:
+    """Raises ValueError for what upstream's parser refuses; that one takes a zone before the fields."""
+    found = re.match(r"(?:CRON_)?TZ=([^ ]*)( ?)", text)
+    if found is None:
+        parse(text)
+        return
+    zone, space = found.groups()
+    if not space:
+        raise ValueError(f"provided bad location {zone}: no schedule behind it")
+    if not knows_zone(zone):
+        raise ValueError(f"provided bad location {zone}: unknown time zone {zone}")
+    parse(text[found.end():].strip())
+
+
 def has_time_zone(text: str) -> bool:
     """Whether a schedule names its zone itself, which CronJobs do in `timeZone`."""
-    return "TZ=" in text
+    return "TZ" in text
+
+
+def knows_zone(name: str) -> bool:
+    """Whether there is such a zone (the empty one and Local are)."""
+    if name in ("", "Local"):
+        return True
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _macro(text: str) -> Schedule:

@@ -24,6 +24,11 @@ def invalid(path: str, value: Any, detail: str) -> Cause:
     return Cause("FieldValueInvalid", f"Invalid value: {quote(value)}: {detail}", path)
 
 
+def invalid_whole(path: str, detail: str) -> Cause:
+    """Of something whose value says nothing more than its parts do."""
+    return Cause("FieldValueInvalid", f"Invalid value: {detail}", path)
+
+
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> Cause:
     values = ", ".join(quote(v) for v in supported)
     return Cause("FieldValueNotSupported", f"Unsupported value: {quote(value)}: supported values: {values}", path)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import zoneinfo
+import re
 from typing import Any
 
 from wherry.api.resource import Strategy
-from wherry.api.strategy.job import validate_job_spec
+from wherry.api.strategy.job import name_warnings, spec_warnings
+from wherry.api.strategy.job_spec import validate_job_spec
 from wherry.api.strategy.pod.defaults import default_template
-from wherry.api.strategy.pod.warnings import template_warnings
-from wherry.api.strategy.rules import Causes, annotation_values, labels, not_negative, one_of
+from wherry.api.strategy.rules import Causes, not_negative, one_of
 from wherry.api.strategy.workload import fill, spec_of
 from wherry.apimachinery import cron
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid, not_supported, required
 
 Dict = dict[str, Any]
+_ZONE_PART = re.compile(r"[A-Za-z._0-9+-]{1,14}", re.ASCII)
 POLICIES = ("Allow", "Forbid", "Replace")
 MAX_NAME = 52  # a Job's name is the CronJob's, "-" and ten digits
 
@@ -34,30 +35,32 @@ def prepare_for_create(obj: Dict) -> None:
 
 
 def _schedule(spec: Dict, errs: Causes) -> None:
-    schedule, zone = spec.get("schedule") or "", spec.get("timeZone")
+    schedule = spec.get("schedule") or ""
     if not schedule:
         errs.append(required("spec.schedule"))
-    else:
-        if cron.has_time_zone(schedule):
-            words = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-            errs.append(invalid("spec.schedule", schedule, words))
-        else:
-            try:
-                cron.parse(schedule)
-            except ValueError as error:
-                errs.append(invalid("spec.schedule", schedule, str(error)))
+        return
+    try:
+        cron.check(schedule)
+    except ValueError as error:
+        errs.append(invalid("spec.schedule", schedule, str(error)))
+    if cron.has_time_zone(schedule):
+        errs.append(invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"))
+
+
+def _time_zone(zone: str | None, errs: Causes) -> None:
     if zone is None:
         return
     if zone == "":
         errs.append(invalid("spec.timeZone", zone, "timeZone must be nil or non-empty string"))
-    elif zone.lower() == "local":
+        return
+    if any(part in (".", "..") or part.startswith("-") or _ZONE_PART.fullmatch(part) is None for part in zone.split("/")):
+        errs.append(invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
+        return
+    if zone.lower() == "local":
         words = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         errs.append(invalid("spec.timeZone", zone, words))
-    else:
-        try:
-            zoneinfo.ZoneInfo(zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            errs.append(invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
+    if zone != "Local" and not cron.knows_zone(zone):
+        errs.append(invalid("spec.timeZone", zone, f"unknown time zone {zone}"))
 
 
 def validate(obj: Dict) -> list[Cause]:
@@ -65,11 +68,10 @@ def validate(obj: Dict) -> list[Cause]:
     spec = obj.get("spec") or {}
     _schedule(spec, errs)
     not_negative(spec.get("startingDeadlineSeconds"), "spec.startingDeadlineSeconds", errs)
+    _time_zone(spec.get("timeZone"), errs)
     one_of(spec.get("concurrencyPolicy"), POLICIES, "spec.concurrencyPolicy", errs)
     template, path = spec.get("jobTemplate") or {}, "spec.jobTemplate"
-    meta, job = template.get("metadata") or {}, template.get("spec") or {}
-    labels(meta.get("labels"), f"{path}.metadata.labels", errs)
-    annotation_values(meta.get("annotations"), f"{path}.metadata.annotations", errs)
+    job = template.get("spec") or {}
     validate_job_spec(job, f"{path}.spec", errs)
     if job.get("selector") is not None:
         errs.append(invalid(f"{path}.spec.selector", job["selector"], "`selector` will be auto-generated"))
@@ -89,9 +91,10 @@ def validate_create(obj: Dict) -> list[Cause]:
 
 def warnings(obj: Dict) -> list[str]:
     template = (obj.get("spec") or {}).get("jobTemplate") or {}
-    return template_warnings((template.get("spec") or {}).get("template"), "spec.jobTemplate.spec.template")
+    return spec_warnings(template.get("spec") or {}, "spec.jobTemplate.spec")
 
 
 CRON_JOB = Strategy(
     default=default, prepare_for_create=prepare_for_create, validate=validate, validate_create=validate_create, warnings=warnings,
+    warnings_on_create=name_warnings,
 )

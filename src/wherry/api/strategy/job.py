@@ -1,4 +1,4 @@
-"""Jobs, and the part of them that CronJobs make Jobs from."""
+"""Jobs: the labels and the selector that make their Pods their own, and what may change of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from itertools import zip_longest
 from typing import Any
 
 from wherry.api.resource import Strategy
+from wherry.api.strategy.job_spec import validate_job_spec
+from wherry.api.strategy.job_status import validate_status
 from wherry.api.strategy.pod.defaults import default_template
-from wherry.api.strategy.pod.validation import validate_template
 from wherry.api.strategy.pod.warnings import template_warnings
-from wherry.api.strategy.rules import MAX_INT32, Causes, immutable, label_selector, not_negative, one_of, supported_if_set
+from wherry.api.strategy.rules import MAX_INT32, Causes, immutable, label_selector
 from wherry.api.strategy.workload import fill, spec_of, validate_selected
 from wherry.apimachinery.errors import Cause
-from wherry.apimachinery.fielderrors import duplicate, invalid, not_supported, required
+from wherry.apimachinery.fielderrors import invalid, required
+from wherry.apimachinery.labels import from_label_selector
+from wherry.apimachinery.names import is_dns1123_label
 
 Dict = dict[str, Any]
 CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
 OLD_CONTROLLER_UID, OLD_JOB_NAME = "controller-uid", "job-name"
-MODES = ("Indexed", "NonIndexed")
-MAX_INDEXED_PARALLELISM, MAX_INDEXES_PER_POLICY = 100_000, 100_000
-ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+MANY_COMPLETIONS, MANY_AT_ONCE = 100_000, 10_000  # of Indexed Jobs; above both, lists of indexes may not fit a status
 
 
 def default(obj: Dict) -> None:
@@ -70,100 +71,6 @@ def prepare_for_create(obj: Dict) -> None:
 # --- validation --------------------------------------------------------------------------------
 
 
-def _pod_failure_policy(policy: Dict, spec: Dict, path: str, errs: Causes) -> None:
-    rules, pod = policy.get("rules") or [], (spec.get("template") or {}).get("spec") or {}
-    containers = {c.get("name") for kind in ("containers", "initContainers") for c in pod.get(kind) or ()}
-    if len(rules) > 20:
-        errs.append(Cause("FieldValueTooMany", f"Too many: {len(rules)}: must have at most 20 items", f"{path}.rules"))
-    for i, rule in enumerate(rules):
-        where, codes, conditions = f"{path}.rules[{i}]", rule.get("onExitCodes"), rule.get("onPodConditions")
-        if rule.get("action") == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
-            words = "requires the backoffLimitPerIndex to be set"
-            errs.append(invalid(f"{where}.action", "FailIndex", words))
-        else:
-            one_of(rule.get("action"), ACTIONS, f"{where}.action", errs)
-        if codes is not None and conditions:
-            shown = {key[0].upper() + key[1:]: value for key, value in rule.items()}
-            errs.append(invalid(where, shown, "specifying both OnExitCodes and OnPodConditions is not supported"))
-        if codes is None and not conditions:
-            words = "specifying one of OnExitCodes and OnPodConditions is required"
-            errs.append(invalid(where, {"Action": rule.get("action")}, words))
-        if codes is not None:
-            _exit_codes(codes, containers, f"{where}.onExitCodes", errs)
-
-
-def _exit_codes(codes: Dict, containers: set[Any], path: str, errs: Causes) -> None:
-    operator, values = codes.get("operator"), codes.get("values") or []
-    one_of(operator, ("In", "NotIn"), f"{path}.operator", errs)
-    name = codes.get("containerName")
-    if name is not None and name not in containers:
-        words = "must be one of the container or initContainer names in the pod template"
-        errs.append(invalid(f"{path}.containerName", name, words))
-    if not values:
-        errs.append(invalid(f"{path}.values", values, "at least one value is required"))
-    for i, value in enumerate(values):
-        if operator == "In" and value == 0:
-            errs.append(invalid(f"{path}.values[{i}]", value, "must not be 0 for the In operator"))
-        elif value in values[:i]:
-            errs.append(duplicate(f"{path}.values[{i}]", value))
-        elif i and value < values[i - 1]:
-            errs.append(invalid(f"{path}.values", values, "must be ordered"))
-            break
-
-
-def _indexed(spec: Dict, path: str, errs: Causes) -> None:
-    indexed, completions = spec.get("completionMode") == "Indexed", spec.get("completions")
-    supported_if_set(spec.get("completionMode"), MODES, f"{path}.completionMode", errs)
-    if indexed and completions is None:
-        errs.append(required(f"{path}.completions", "when completion mode is Indexed"))
-    if indexed and (spec.get("parallelism") or 0) > MAX_INDEXED_PARALLELISM:
-        words = f"must be less than or equal to {MAX_INDEXED_PARALLELISM} when completion mode is Indexed"
-        errs.append(invalid(f"{path}.parallelism", spec["parallelism"], words))
-    per_index, most_failed = spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes")
-    if per_index is not None and not indexed:
-        errs.append(invalid(f"{path}.backoffLimitPerIndex", per_index, "requires indexed completion mode"))
-    if most_failed is not None:
-        if per_index is None:
-            errs.append(required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
-        if completions is not None and most_failed > completions:
-            errs.append(invalid(f"{path}.maxFailedIndexes", most_failed, "must be less than or equal to completions"))
-    if spec.get("successPolicy") is not None:
-        if not indexed:
-            errs.append(invalid(f"{path}.successPolicy", spec["successPolicy"], "requires indexed completion mode"))
-        elif not spec["successPolicy"].get("rules"):
-            words = "at least one rules must be specified when the successPolicy is specified"
-            errs.append(required(f"{path}.successPolicy.rules", words))
-
-
-_COUNTS = (
-    "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex",
-    "maxFailedIndexes",
-)
-
-
-def validate_job_spec(spec: Dict, path: str, errs: Causes) -> None:
-    """What Jobs and the templates of CronJobs have in common (validateJobSpec)."""
-    for name in _COUNTS:
-        not_negative(spec.get(name), f"{path}.{name}", errs)
-    _indexed(spec, path, errs)
-    policy = spec.get("podFailurePolicy")
-    if policy is not None:
-        _pod_failure_policy(policy, spec, f"{path}.podFailurePolicy", errs)
-    replacement = spec.get("podReplacementPolicy")
-    if replacement is not None:
-        allowed = ("Failed",) if policy is not None else ("Failed", "TerminatingOrFailed")
-        supported_if_set(replacement, allowed, f"{path}.podReplacementPolicy", errs)
-    validate_template(spec.get("template") or {}, f"{path}.template", errs)
-    where = f"{path}.template.spec.restartPolicy"
-    restart = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
-    if restart in (None, "", "Always"):
-        errs.append(required(where, 'valid values: "OnFailure", "Never"'))
-    elif restart not in ("OnFailure", "Never"):
-        errs.append(not_supported(where, restart, ("OnFailure", "Never")))
-    elif policy is not None and restart != "Never":
-        errs.append(invalid(where, restart, 'only "Never" is supported when podFailurePolicy is specified'))
-
-
 def _generated_selector(obj: Dict, errs: Causes) -> None:
     spec, meta = obj["spec"], obj.get("metadata") or {}
     if spec.get("manualSelector"):
@@ -176,10 +83,27 @@ def _generated_selector(obj: Dict, errs: Causes) -> None:
             errs.append(required(where, f"must be '{value}'"))
         elif labels[key] != value:
             errs.append(invalid(where, labels, f"must be '{value}'"))
-    wanted = (spec["selector"].get("matchLabels") or {})
-    generated = ({CONTROLLER_UID: uid}, {OLD_CONTROLLER_UID: uid})
-    if wanted not in generated or spec["selector"].get("matchExpressions"):
+    generated = {CONTROLLER_UID: uid, OLD_CONTROLLER_UID: uid, JOB_NAME: name, OLD_JOB_NAME: name}
+    if not _selects(spec["selector"], generated):
         errs.append(invalid("spec.selector", spec["selector"], "`selector` not auto-generated"))
+
+
+def _selects(selector: Dict, labels: dict[str, str]) -> bool:
+    """A selector that cannot be read is told of elsewhere."""
+    try:
+        return from_label_selector(selector).matches(labels)
+    except ValueError:
+        return True
+
+
+def _host_name(obj: Dict, errs: Causes) -> None:
+    """The Pod of the last index has the longest host name: better said now than when it is made."""
+    spec, name = obj.get("spec") or {}, (obj.get("metadata") or {}).get("name") or ""
+    completions = spec.get("completions") or 0
+    if spec.get("completionMode") == "Indexed" and completions > 0:
+        longest = f"{name}-{completions - 1}"
+        if is_dns1123_label(longest):
+            errs.append(invalid("metadata.name", name, f"will not able to create pod with invalid DNS label: {longest}"))
 
 
 def validate(obj: Dict) -> list[Cause]:
@@ -193,13 +117,11 @@ def validate(obj: Dict) -> list[Cause]:
     else:
         label_selector(spec["selector"], "spec.selector", errs)
         validate_selected(spec, "spec.template", errs)
-    by = spec.get("managedBy")
-    if by is not None and "/" not in by:
-        errs.append(invalid("spec.managedBy", by, "must be a domain-prefixed path (such as \"acme.io/foo\")"))
+    _host_name(obj, errs)
     return errs
 
 
-_PLACING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
+_PLACING = ("nodeSelector", "tolerations", "schedulingGates")
 
 
 def _rests(job: Dict) -> bool:
@@ -218,10 +140,18 @@ def _template_of(new: Dict, old: Dict) -> Dict:
     was: Dict = before.get("spec") or {}
     spec = {key: value for key, value in (template.get("spec") or {}).items() if key not in _PLACING}
     spec |= {key: value for key, value in was.items() if key in _PLACING}
+    if _but_nodes(spec.get("affinity")) == _but_nodes(was.get("affinity")):
+        spec.pop("affinity", None)
+        spec |= {key: value for key, value in was.items() if key == "affinity"}
     for kind in ("containers", "initContainers"):
         if kind in spec:
             spec[kind] = _with_resources_of(was.get(kind) or [], spec[kind])
     return {**template, "metadata": before.get("metadata", {}), "spec": spec}
+
+
+def _but_nodes(affinity: Dict | None) -> Dict:
+    """Affinity and anti-affinity between Pods stay as they are."""
+    return {key: value for key, value in (affinity or {}).items() if key != "nodeAffinity" and value is not None}
 
 
 def _with_resources_of(old: list[Dict], new: list[Dict]) -> list[Dict]:
@@ -253,19 +183,23 @@ def validate_update(obj: Dict, old: Dict) -> list[Cause]:
     return errs
 
 
-def validate_status(obj: Dict, old: Dict) -> list[Cause]:
-    errs: Causes = []
-    status = obj.get("status") or {}
-    for name in ("active", "succeeded", "failed", "ready", "terminating"):
-        not_negative(status.get(name), f"status.{name}", errs)
-    finished = {c.get("type") for c in status.get("conditions") or () if c.get("status") == "True"}
-    if {"Complete", "Failed"} <= finished:
-        both = "Complete=True and Failed=True"
-        errs.append(invalid("status.conditions", both, f"cannot set {both} conditions"))
-    if status.get("completionTime") and "Complete" not in finished:
-        words = "cannot set completionTime when there is no Complete=True condition"
-        errs.append(invalid("status.completionTime", status["completionTime"], words))
-    return errs
+def spec_warnings(spec: Dict, path: str) -> list[str]:
+    """Of a Job's spec, in a Job or a CronJob."""
+    found = []
+    many = (spec.get("completions") or 0) > MANY_COMPLETIONS and (spec.get("parallelism") or 0) > MANY_AT_ONCE
+    if spec.get("completionMode") == "Indexed" and many:
+        found.append(
+            "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+            "Kubernetes might not be able to track completedIndexes when a big number of indexes fail",
+        )
+    return [*found, *template_warnings(spec.get("template"), f"{path}.template")]
+
+
+def name_warnings(obj: Dict) -> list[str]:
+    """Of a name that Pods' names and host names are made from."""
+    faults = is_dns1123_label((obj.get("metadata") or {}).get("name") or "")
+    words = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
+    return [f"metadata.name: {words}: [{' '.join(faults)}]"] if faults else []
 
 
 JOB = Strategy(
@@ -274,5 +208,6 @@ JOB = Strategy(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
-    warnings=lambda obj: template_warnings((obj.get("spec") or {}).get("template"), "spec.template"),
+    warnings=lambda obj: spec_warnings(obj.get("spec") or {}, "spec"),
+    warnings_on_create=name_warnings,
 )

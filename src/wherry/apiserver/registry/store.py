@@ -164,7 +164,7 @@ class Store:
             self._refuse(obj, [*self._meta_errors(obj), *strategy.validate(obj), *strategy.validate_create(obj),
                                *call.codec.version.validate_create(obj)])
             await self.chain.validate(attributes)
-            for text in strategy.warnings(obj):
+            for text in (*strategy.warnings_on_create(obj), *strategy.warnings(obj)):
                 call.warn(text)
             value, key = self._encode(obj), self.key(meta.get("namespace", ""), meta["name"])
             if call.dry_run:
