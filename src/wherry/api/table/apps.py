@@ -20,13 +20,13 @@ EXTENSIONS = "extensions/v1beta1"
 
 def _beta2(kind: str) -> Version:
     """apps/v1beta2 became v1 as it was."""
-    return old("apps/v1beta2", kind, "apps/v1", "v1.9", "v1.16")
+    return old("apps/v1beta2", kind, "apps/v1", "v1.9", "v1.16", orphans=kind != "ControllerRevision")
 
 
 def _before(api_version: str, kind: str, to_hub: Convert, from_hub: Convert | None = None, **more: str | dict[str, str]) -> Version:
     """Versions before that: another schema, and other defaults."""
     schema = old_apps.add(api_version, kind, **more)
-    return old(api_version, kind, "apps/v1", "v1.8", "v1.16", schema, to_hub, from_hub)
+    return old(api_version, kind, "apps/v1", "v1.8", "v1.16", schema, to_hub, from_hub, orphans=True)
 
 
 CONTROLLER_REVISION = Resource(

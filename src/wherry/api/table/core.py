@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wherry.api import selectable
 from wherry.api.conversion import event
 from wherry.api.printers import core as printers
@@ -107,7 +109,7 @@ POD_TEMPLATE = Resource(
     strategy=replicaset_strategy.POD_TEMPLATE,
 )
 REPLICATION_CONTROLLER = Resource(
-    "replicationcontrollers", "ReplicationController", "", served("", "ReplicationController"),
+    "replicationcontrollers", "ReplicationController", "", (replace(served("", "ReplicationController")[0], orphans=True),),
     short_names=("rc",), categories=("all",), subresources=(SCALE, status("ReplicationController")),
     selectable_fields=selectable.REPLICAS, printer=workloads.REPLICATION_CONTROLLER,
     strategy=replicaset_strategy.REPLICATION_CONTROLLER,

@@ -41,7 +41,7 @@ def served(group: str, kind: str, version: str = "v1") -> tuple[Version, ...]:
 
 def old(
     api_version: str, kind: str, present: str, since: str, until: str, schema: str = "",
-    to_hub: Callable[[Object], Object] | None = None, from_hub: Callable[[Object], Object] | None = None,
+    to_hub: Callable[[Object], Object] | None = None, from_hub: Callable[[Object], Object] | None = None, orphans: bool = False,
 ) -> Version:
     """A version that upstream dropped, for old manifests: `since` it was deprecated, `until` it was served.
 
@@ -50,7 +50,7 @@ def old(
     group, _, version = api_version.partition("/")
     now_in, _, now = present.partition("/")
     return Version(
-        version, schema or schema_name(now_in, now, kind), group=group, to_hub=to_hub, from_hub=from_hub, preferred=False,
+        version, schema or schema_name(now_in, now, kind), group=group, to_hub=to_hub, from_hub=from_hub, preferred=False, orphans=orphans,
         deprecation=f"{api_version} {kind} is deprecated in {since}+, unavailable in {until}+; use {present} {kind}",
     )
 

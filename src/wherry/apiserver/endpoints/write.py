@@ -21,6 +21,7 @@ from wherry.apiserver.endpoints.read import candidates, position
 from wherry.apiserver.endpoints.selection import Selection
 from wherry.apiserver.endpoints.shape import shape_for
 from wherry.apiserver.negotiation import accepted, body_media, unsupported_media
+from wherry.apiserver.registry.deletion import leaves_open
 from wherry.apiserver.registry.managed import reset_fields
 from wherry.apiserver.registry.store import Store, Written
 from wherry.storage.cached import CachedObject
@@ -228,6 +229,8 @@ async def _apply(call: Call, store: Store, clock: Clock) -> Response:
 
 async def delete(call: Call, store: Store, clock: Clock) -> Response:
     options = parse_delete(call)
+    if leaves_open(options) and call.codec.version.orphans_warning:
+        call.warn(call.codec.version.orphans_warning)
     call.field_manager = "unknown"
     written = await store.delete(call, call.info.namespace, call.info.name, options)
     media = accepted(call.request)
@@ -241,6 +244,8 @@ async def delete(call: Call, store: Store, clock: Clock) -> Response:
 
 async def delete_collection(call: Call, store: Store, clock: Clock) -> Response:
     options = parse_delete(call)
+    if leaves_open(options) and call.codec.version.orphans_warning:
+        call.warn(call.codec.version.orphans_warning)
     call.field_manager = "unknown"
     listed = parse_list(call.request, call.codec, watch=False)
     selection = Selection(call.info.namespace, "", listed.labels, listed.fields)

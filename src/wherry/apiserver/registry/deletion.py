@@ -6,11 +6,11 @@ and says which step the store takes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from wherry.api.resource import Object, Resource
+from wherry.api.resource import Object, Resource, Version
 from wherry.apimachinery import errors
 from wherry.apimachinery.fielderrors import invalid, not_supported
 from wherry.util.clock import rfc3339
@@ -128,6 +128,19 @@ def _again(obj: Object, grace: int, options: DeleteOptions, changed: bool, now: 
 
 def _namespace_has_finalizers(obj: Object) -> bool:
     return obj["kind"] == "Namespace" and bool(obj.get("spec", {}).get("finalizers"))
+
+
+def leaves_open(options: DeleteOptions) -> bool:
+    """Nothing is said of what becomes of what the object owns."""
+    return not options.propagation_policy and options.orphan_dependents is None
+
+
+def with_default_policy(options: DeleteOptions, obj: Object, version: Version) -> DeleteOptions:
+    """What the version does when nothing is said, neither now nor by a deletion before (the object's finalizers)."""
+    said = {ORPHAN, FOREGROUND} & set(obj["metadata"].get("finalizers") or ())
+    if version.orphans and leaves_open(options) and not said:
+        return replace(options, propagation_policy="Orphan")
+    return options
 
 
 def _finalizers(present: list[str], options: DeleteOptions) -> list[str]:

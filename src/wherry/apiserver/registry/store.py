@@ -336,7 +336,7 @@ class Store:
             await self.chain.admit(self._attributes(call, "DELETE", None, obj, name))
             await self.chain.validate(self._attributes(call, "DELETE", None, obj, name))
             try:
-                return await self._try_delete(call, entry, obj, options)
+                return await self._try_delete(call, entry, obj, deletion.with_default_policy(options, obj, call.codec.version))
             except _Overtaken as overtaken:
                 begun = overtaken.written
             except (RevisionMismatch, KeyMissing):
