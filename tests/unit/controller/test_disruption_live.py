@@ -216,3 +216,26 @@ async def test_pods_whose_controller_has_no_scale_fail_the_budget(world: World) 
             "CalculateExpectedPodCountFailed",
             "Failed to calculate the number of expected pods: jobs.batch does not implement the scale subresource",
         )]
+
+
+@pytest.mark.parametrize(("told", "words"), [
+    pytest.param({"status": "False", "reason": "SyncFailed", "message": "hm"},
+                 "does not allow evicting pods currently because it failed sync: hm", id="a failure"),
+    pytest.param({"status": "False", "reason": "Odd", "message": "hm"}, "does not allow evicting pods currently (Odd): hm", id="a reason"),
+    pytest.param({"status": "True", "reason": "Odd", "message": "hm"}, "does not allow evicting pods currently", id="none"),
+])
+async def test_a_refusal_that_no_number_explains_gives_the_reason(world: World, told: dict[str, Any], words: str) -> None:
+    async with world() as w:
+        await w.namespace()
+        spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="busybox:1.36")])
+        await w.client.create(core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p", namespace="default", labels={"a": "web"}), spec=spec))
+        await w.client.create(budget(min_available=1))
+        condition = {"type": "DisruptionAllowed", "lastTransitionTime": "2026-01-01T00:00:00Z", **told}
+        status = {"observedGeneration": 1, "currentHealthy": 4, "desiredHealthy": 3, "disruptionsAllowed": 0, "conditions": [condition]}
+        await w.client.patch(Budget, "pdb", {"status": status}, "default", subresource="status")
+        await w.client.patch(core_v1.Pod, "p", {"status": {"phase": "Running", "conditions": [
+            {"type": "Ready", "status": "True"}]}}, "default", subresource="status")
+        with pytest.raises(StatusError) as refused:
+            await evict(w, (await w.pods())[0])
+        [cause] = refused.value.details["causes"]  # type: ignore[index]
+        assert cause["message"] == f"The disruption budget pdb {words}"

@@ -174,8 +174,7 @@ def _spend(budget: Object, pod: str, now: float) -> Object:
         why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
         raise errors.forbidden("policy", "poddisruptionbudget", name, why)
     if allowed == 0:
-        needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-        raise _blocked(f"The disruption budget {name} needs {needs} healthy pods and has {has} currently")
+        raise _blocked(f"The disruption budget {name} {_why_none(status)}")
     status["disruptionsAllowed"] = allowed - 1
     status["disruptedPods"] = {**disrupted, pod: rfc3339(now)}
     if allowed == 1:
@@ -184,6 +183,18 @@ def _spend(budget: Object, pod: str, now: float) -> Object:
             observedGeneration=status.get("observedGeneration"),
         )
     return budget
+
+
+def _why_none(status: dict[str, Any]) -> str:
+    """Why a budget allows nothing.  Its numbers say so only if they could be counted."""
+    needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
+    told: dict[str, Any] = next((each for each in status.get("conditions") or () if each["type"] == "DisruptionAllowed"), {})
+    message = told.get("message") if told.get("status") == "False" else ""
+    if message and told.get("reason") == "SyncFailed":
+        return f"does not allow evicting pods currently because it failed sync: {message}"
+    if has <= needs:
+        return f"needs {needs} healthy pods and has {has} currently"
+    return "does not allow evicting pods currently" + (f" ({told.get('reason')}): {message}" if message else "")
 
 
 def _set_disrupted(pod: Object, now: float) -> None:
