@@ -94,8 +94,14 @@ MANY = (
         job("bad", "Failed", "2026-11-23T20:20:00Z"), job("worse", "Failed", "2026-11-23T20:19:00Z"),
     ], "2026-11-23T20:25:30Z", None, ["old", "worse"], [], id="history"),
     pytest.param(cron_job(time_zone="Mars/Base"), [], NOW, None, [], [
-        ("Warning", "UnknownTimeZone", "invalid timeZone: \"Mars/Base\": 'No time zone found with key Mars/Base'"),
+        ("Warning", "UnknownTimeZone", 'invalid timeZone: "Mars/Base": unknown time zone Mars/Base'),
     ], id="unknown zone"),
+    pytest.param(cron_job(time_zone="Mars/Base", suspend=True), [], NOW, None, [], [
+        ("Warning", "UnknownTimeZone", 'invalid timeZone: "Mars/Base": unknown time zone Mars/Base'),
+    ], id="unknown zone of one that is suspended"),
+    pytest.param(cron_job("59 23 31 2 *"), [], NOW, None, [], [
+        ("Warning", "InvalidSchedule", "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second"),
+    ], id="a day that never comes"),
 ])
 def test_plan(cj, jobs, now, starts, deletes, events):
     found = plan(cj, jobs, parse_rfc3339(now))

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from wherry.api.types import batch_v1, core_v1, meta_v1
+from wherry.apimachinery import cron
 from wherry.client.recorder import reference
 from wherry.controller.cronjob.schedule import due, zone_of
 from wherry.controller.job import model as m
@@ -57,7 +58,10 @@ def plan(cj: batch_v1.CronJob, jobs: Sequence[batch_v1.Job], now: float) -> Plan
     if cj.metadata.deletion_timestamp is not None:
         return result
     _trim_history(cj, jobs, result)
-    if not cj.spec.suspend:
+    zone = cj.spec.time_zone
+    if zone and not cron.knows_zone(zone):
+        result.tell("Warning", "UnknownTimeZone", f'invalid timeZone: "{zone}": unknown time zone {zone}')
+    elif not cj.spec.suspend:
         _schedule(cj, jobs, now, result)
     return result
 
@@ -100,15 +104,13 @@ def _age(job: batch_v1.Job) -> tuple[bool, float, str]:
 
 def _schedule(cj: batch_v1.CronJob, jobs: Sequence[batch_v1.Job], now: float, result: Plan) -> None:
     try:
-        zone_of(cj)
-    except (LookupError, ValueError, OSError) as error:
-        result.tell("Warning", "UnknownTimeZone", f'invalid timeZone: "{cj.spec.time_zone}": {error}')
-        return
-    try:
         times = due(cj, now)
     except ValueError as error:
         result.tell("Warning", "UnparseableSchedule", f'unparseable schedule: "{cj.spec.schedule}" : {error}')
         return
+    if times.never:
+        words = "time difference between two schedules is less than 1 second"
+        result.tell("Warning", "InvalidSchedule", f"invalid schedule: {cj.spec.schedule} : {words}")
     result.wake_at = times.following
     if times.missed_many:
         words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew"

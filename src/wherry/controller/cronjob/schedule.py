@@ -25,6 +25,11 @@ class Due:
     following: float | None
     missed_many: bool = False
 
+    @property
+    def never(self) -> bool:
+        """There is no such day."""
+        return self.latest is None and self.following is None
+
 
 def zone_of(cj: batch_v1.CronJob) -> tzinfo:
     """Raises LookupError or ValueError for a zone that is not known."""
