@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from wherry.api.strategy.job_status import validate_status
 from wherry.api.types import batch_v1, core_v1, meta_v1
 from wherry.controller.job import model as m
 from wherry.controller.job.backoff import Backoff
@@ -36,8 +37,9 @@ def make_job(name: str = "j", restart: str = "Never", **spec: Any) -> batch_v1.J
     )
 
 
-class Died(Exception):
-    """The controller was killed."""
+def plain(status: dict[str, Any]) -> dict[str, Any]:
+    """A status as the server stores it: without what is empty."""
+    return {name: value for name, value in status.items() if value not in (None, "", [], {})}
 
 
 class Conflict(Exception):
@@ -100,6 +102,13 @@ class JobWorld:
         if pod is not None:
             self.pods[uid] = replace(pod, metadata=replace(pod.metadata, finalizers=[]))
             self._sweep(uid)
+
+    def edit(self, **spec: Any) -> None:
+        """A person changes the Job."""
+        version = str(int(self.job.metadata.resource_version) + 1)
+        self.job = replace(
+            self.job, spec=replace(self.job.spec, **spec), metadata=replace(self.job.metadata, resource_version=version),
+        )
 
     # -- the caches ---------------------------------------------------------------------------------------
 
@@ -190,6 +199,8 @@ class JobWorld:
     def _write(self, status: dict[str, Any], latest: list[batch_v1.Job]) -> None:
         if latest[0].metadata.resource_version != self.job.metadata.resource_version:
             raise Conflict
+        old = msgspec.to_builtins(self.job)
+        assert validate_status({**old, "status": plain(status)}, {**old, "status": plain(old["status"])}) == [], "the server takes it"
         version = int(self.job.metadata.resource_version) + 1
         self.job = replace(
             self.job, status=msgspec.convert(status, batch_v1.JobStatus),

@@ -16,6 +16,7 @@ SHAPES = {
     "replace failed": {"pod_replacement_policy": "Failed"},
 }
 INDEXED = ("indexed", "per index")
+PEOPLE = ("suspend", "resume", "widen", "narrow", "strip")
 STEP = st.sampled_from(["succeed", "fail", "delete", "see job", "see pod", "see all", "sync", "sync", "die", "die", "restart", "wait"])
 
 
@@ -42,6 +43,15 @@ def step(w: JobWorld, action: str, choice: int) -> None:
             w.restart()
         case "wait":
             w.now += 400
+        case "suspend" | "resume":
+            w.edit(suspend=action == "suspend")
+        case "widen" | "narrow" if w.job.spec.completion_mode == "Indexed":  # an elastic one: both numbers together
+            size = max(1, (w.job.spec.completions or 0) + (1 if action == "widen" else -1))
+            w.edit(completions=size, parallelism=size)
+        case "strip" if running:
+            uid = running[choice % len(running)]
+            w.released.add(uid)
+            w.strip(uid)
 
 
 def finish(w: JobWorld) -> None:
@@ -80,3 +90,29 @@ def test_counts_are_exact(shape, completions, parallelism, steps):
     if shape in INDEXED:
         assert status.completed_indexes == {1: "0", 2: "0,1"}.get(completions, f"0-{completions - 1}")
     assert [reason for _, reason, _ in w.events] == ["Completed"]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    shape=st.sampled_from(sorted(SHAPES)), size=st.integers(1, 4),
+    steps=st.lists(st.tuples(STEP | st.sampled_from(PEOPLE), st.integers(0, 9)), min_size=20, max_size=80),
+)
+def test_counts_stay_true_while_people_suspend_resize_and_take_finalizers_off(shape, size, steps):
+    w = JobWorld(make_job(completions=size, parallelism=size, backoff_limit=10_000, **SHAPES[shape]))
+    for action, choice in steps:
+        step(w, action, choice)
+    if not m.is_finished(w.job):
+        w.edit(suspend=False)
+        finish(w)
+    status, completions = w.job.status, w.job.spec.completions
+    ended = len(w.ended)
+    assert (status.succeeded or 0) + (status.failed or 0) <= ended, "none is counted twice"
+    if shape not in INDEXED:
+        assert ended - len(w.released) <= (status.succeeded or 0) + (status.failed or 0), "and none is missed"
+    assert not any(m.is_tracked(pod) for pod in w.pods.values())
+    assert status.start_time
+    if m.find(w.job, m.COMPLETE):
+        wins = sum(phase == "Succeeded" for phase in w.ended.values())
+        assert (status.succeeded or 0) <= wins, "nothing is counted that did not succeed"
+        if shape not in INDEXED:
+            assert (status.succeeded or 0) >= (completions or 0)

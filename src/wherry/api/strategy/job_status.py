@@ -27,7 +27,7 @@ def validate_status(obj: Dict, old: Dict) -> list[Cause]:
     _uncounted(status.get("uncountedTerminatedPods") or {}, errs)
     _conditions(spec, status, before, errs)
     _completion_time(status, before, errs)
-    _finished(status, before, errs)
+    _finished(spec, status, before, errs)
     _indexes(spec, status, before, errs)
     _counters(spec, status, before, errs)
     if _changed("startTime", status, before) and before.get("startTime") and not spec.get("suspend"):
@@ -100,7 +100,7 @@ def _completion_time(status: Dict, before: Dict, errs: Causes) -> None:
         errs.append(invalid(where, now, "completionTime cannot be mutated"))
 
 
-def _finished(status: Dict, before: Dict, errs: Causes) -> None:
+def _finished(spec: Dict, status: Dict, before: Dict, errs: Causes) -> None:
     """What a Job that has ended no longer has."""
     if not _true(status) & ENDS:
         return
@@ -110,7 +110,8 @@ def _finished(status: Dict, before: Dict, errs: Causes) -> None:
         count = status.get(name) or 0
         if count > 0 and (ends or _changed(name, status, before)):
             errs.append(invalid(f"status.{name}", count, f"{name}>0 is invalid for finished job"))
-    if not status.get("startTime") and (ends or _changed("startTime", status, before)):
+    never_begun = spec.get("suspend") and spec.get("completions") == 0  # it has nothing to begin with
+    if not status.get("startTime") and not never_begun and (ends or _changed("startTime", status, before)):
         errs.append(required("status.startTime", "startTime is required for finished job"))
     if any(uncounted.values()) and (ends or _changed("uncountedTerminatedPods", status, before)):
         words = "uncountedTerminatedPods needs to be empty for finished job"

@@ -31,6 +31,7 @@ from wherry.controller.podwatch import PodWatch
 
 ORPHAN = "pod:"
 KEEP = frozenset({"ready", "terminating"})
+KEEP_PER_INDEX = KEEP | {"failedIndexes"}
 
 
 @dataclass(slots=True)
@@ -266,11 +267,13 @@ def _selector(job: batch_v1.Job) -> Selector:
 def job_status_patch(job: batch_v1.Job, status: dict[str, Any]) -> dict[str, Any] | None:
     """A merge patch that holds only for the revision of `job`; None when nothing changes."""
     rest = {name: value for name, value in status.items() if name != "uncountedTerminatedPods"}
-    patch = status_patch(job.metadata.uid, rest, job.status, KEEP) or {"metadata": {"uid": job.metadata.uid}, "status": {}}
+    patch = status_patch(job.metadata.uid, rest, job.status, KEEP_PER_INDEX if m.counts_per_index(job) else KEEP) or {"metadata": {"uid": job.metadata.uid}, "status": {}}
     uncounted = {name: uids or None for name, uids in status["uncountedTerminatedPods"].items()}
     before = job.status.uncounted_terminated_pods
     if before is None or msgspec.to_builtins(before) != {name: uids for name, uids in uncounted.items() if uids}:
         patch["status"]["uncountedTerminatedPods"] = uncounted
+    if before is None and m.counts_per_index(job):  # the first write: whoever counts failures an index has such a list from then on
+        patch["status"]["failedIndexes"] = status["failedIndexes"]
     if not patch["status"]:
         return None
     patch["metadata"]["resourceVersion"] = job.metadata.resource_version

@@ -164,8 +164,8 @@ def _forget(status: Status, t: Tally, deleted: set[str]) -> None:
 
 def _completed(o: Observed, t: Tally, status: Status) -> m.Condition | None:
     completions = o.job.spec.completions
-    done = (t.succeeded > 0 and status.active == 0) if completions is None else t.succeeded >= completions
-    if not done or not o.settled:
+    enough = t.succeeded > 0 if completions is None else t.succeeded >= completions
+    if not enough or status.active or not o.settled:
         return None
     return m.make_condition(m.SUCCESS_CRITERIA_MET, "CompletionsReached", "Reached expected number of succeeded pods", o.now)
 
@@ -247,6 +247,8 @@ def _finish(o: Observed, status: Status, verdict: m.Condition) -> list[Event]:
     succeeded = verdict["type"] == m.SUCCESS_CRITERIA_MET
     final = m.make_condition(m.COMPLETE if succeeded else m.FAILED, verdict["reason"], verdict["message"], o.now)
     status.conditions.append(final)
+    if status.start_time is None and o.job.spec.completions != 0:  # it was suspended before the end was seen
+        status.start_time = final["lastTransitionTime"]
     if not succeeded:
         return [("Warning", verdict["reason"], verdict["message"])]
     status.completion_time = final["lastTransitionTime"]
