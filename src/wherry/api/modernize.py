@@ -25,6 +25,8 @@ GONE = {
     "PodSecurityPolicy": "gone since v1.25: label the namespaces for Pod Security admission (pod-security.kubernetes.io/enforce)",
     "PodPreset": "gone since v1.20: a mutating admission webhook or policy does its work",
     "ThirdPartyResource": "gone since v1.8: define the kind with an apiextensions.k8s.io/v1 CustomResourceDefinition",
+    "PetSet": "gone since v1.5: an apps/v1 StatefulSet is what it became",
+    "ScheduledJob": "gone since v1.8: a batch/v1 CronJob is what it became",
     "DeploymentRollback": "gone since v1.16: `kubectl rollout undo` does its work",
 }
 # Why a field of an old manifest is written in another way; by kind and the field's name.
@@ -38,7 +40,6 @@ REASONS = {
 COUNTED = {"DaemonSet": "templateGeneration"}
 # Fields that went with the old versions and ask for something that is done in another way now.
 ORDERS = {'unknown field "spec.rollbackTo"': "gone since v1.16: `kubectl rollout undo --to-revision` does its work"}
-REFERENCES = ("scaleTargetRef",)  # of HorizontalPodAutoscalers: they name a version too
 
 
 @dataclass(slots=True)
@@ -172,19 +173,28 @@ def _unknown(group: str, api_version: str, kind: str) -> str:
 
 
 def _referring(obj: Object) -> Object:
-    """An autoscaler's target is named with its version: the present one."""
+    """What an autoscaler scales, and what its metrics are of, is named with its version: the present one."""
     spec = obj.get("spec")
     if obj["kind"] != "HorizontalPodAutoscaler" or not isinstance(spec, dict):
         return obj
-    new = dict(spec)
-    for place in REFERENCES:
-        target = spec.get(place)
-        if isinstance(target, dict) and isinstance(target.get("apiVersion"), str):
-            group, _, version = target["apiVersion"].rpartition("/")
-            found = BUILTIN.by_kind(group, version, str(target.get("kind")))
-            if found is not None and not found[1].preferred:
-                new[place] = {**target, "apiVersion": hub_api_version(found[0])}
+    new = _renamed(spec, "scaleTargetRef")
+    if isinstance(spec.get("metrics"), list):
+        new = {**new, "metrics": [
+            {**each, "object": _renamed(_renamed(each["object"], "describedObject"), "target")}
+            if isinstance(each, dict) and isinstance(each.get("object"), dict) else each for each in spec["metrics"]
+        ]}
     return {**obj, "spec": new}
+
+
+def _renamed(holder: Object, place: str) -> Object:
+    """With the reference that stands at `place`, if it is one, in its kind's present version."""
+    target = holder.get(place)
+    if isinstance(target, dict) and isinstance(target.get("apiVersion"), str):
+        group, _, version = target["apiVersion"].rpartition("/")
+        found = BUILTIN.by_kind(group, version, str(target.get("kind")))
+        if found is not None and not found[1].preferred:
+            return {**holder, place: {**target, "apiVersion": hub_api_version(found[0])}}
+    return holder
 
 
 def _without_defaults(old: Object, new: Object, resource: Resource) -> Object:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from wherry.api.modernize import modernize
 from wherry.apimachinery.yamlbody import YAMLError, load
@@ -38,6 +41,15 @@ class Rewritten:
 
 def rewrite(text: str) -> Rewritten:
     """All documents of a file.  Pure."""
+    plain = text.replace("\r\n", "\n")
+    if plain != text and "\r" not in plain and plain.count("\n") == text.count("\r\n"):  # Windows' line ends throughout
+        done = _rewrite(plain)
+        done.text = done.text.replace("\n", "\r\n")
+        return done
+    return _rewrite(text)
+
+
+def _rewrite(text: str) -> Rewritten:
     done, parts = Rewritten(""), list[str]()
     at = 0
     for separator in [*_SEPARATOR.finditer(text), None]:
@@ -54,6 +66,9 @@ def rewrite(text: str) -> Rewritten:
 def _document(text: str, done: Rewritten) -> str:
     if not _CONTENT.search(text):
         return text  # comments, and directives of the document behind
+    values = _json_values(text) if text.lstrip("\ufeff \t\r\n").startswith("{") else None
+    if values is not None and len(values) > 1:
+        return _json_stream(text, values, done)
     try:
         old, duplicates = load(text.encode())
     except YAMLError as error:
@@ -66,8 +81,8 @@ def _document(text: str, done: Rewritten) -> str:
     if new.obj == old:
         return text
     done.changes += new.changes
-    if text.lstrip().startswith("{"):
-        return json.dumps(new.obj, indent=_indent(text), ensure_ascii=False) + text[len(text.rstrip()) :]
+    if values is not None:
+        return _json(new.obj, text) + text[len(text.rstrip()) :]
     try:
         return edited(text, old, new.obj)
     except CannotEdit as error:
@@ -75,10 +90,35 @@ def _document(text: str, done: Rewritten) -> str:
         return written(new.obj)
 
 
-def _indent(text: str) -> int | None:
-    """A JSON file's own indentation."""
-    found = re.match(r"\s*\{\n( +)", text)
-    return len(found[1]) if found else None
+def _json_values(text: str) -> list[Any] | None:
+    """All values of a stream of JSON; None when it is none (YAML too has braces)."""
+    decoder, values, at = json.JSONDecoder(), list[Any](), 0
+    text = text.lstrip("\ufeff")
+    try:
+        while text[at:].strip():
+            at += len(text[at:]) - len(text[at:].lstrip())
+            value, at = decoder.raw_decode(text, at)
+            values.append(value)
+    except (ValueError, RecursionError):
+        return None
+    return values
+
+
+def _json_stream(text: str, values: list[Any], done: Rewritten) -> str:
+    """Several objects behind one another, as kubectl reads them; text that needs no change stays."""
+    news = [modernize(value) for value in values]
+    done.troubles += [trouble for new in news for trouble in new.troubles]
+    if all(new.obj == value for new, value in zip(news, values, strict=True)):
+        return text
+    done.changes += [change for new in news for change in new.changes]
+    return "\n".join(_json(new.obj, text) for new in news) + text[len(text.rstrip()) :]
+
+
+def _json(value: Any, text: str) -> str:
+    """With the indentation of a JSON file's own."""
+    found = re.match(r"\ufeff?\s*\{\n([ \t]+)", text)
+    bom = "\ufeff" if text.startswith("\ufeff") else ""
+    return bom + json.dumps(value, indent=found[1] if found else None, ensure_ascii=False)
 
 
 def files(given: Sequence[str], recursive: bool) -> Iterator[str]:
@@ -106,9 +146,7 @@ def show(given: Sequence[str], *, recursive: bool = False, in_place: bool = Fals
             _tell(name, line)
         troubled, old = troubled or bool(done.troubles), old or done.text != text
         if in_place and name != STDIN and not check:
-            if done.text != text:
-                with open(name, "w", encoding="utf-8", newline="") as file:
-                    file.write(done.text)
+            troubled = troubled or (done.text != text and not _write(name, done.text))
         else:
             texts.append(done.text)
     if not check:
@@ -120,6 +158,26 @@ def _read(name: str) -> str:
     """With the line ends that it has."""
     with open(name, encoding="utf-8", newline="") as file:
         return file.read()
+
+
+def _write(name: str, text: str) -> bool:
+    """Take the file's place at once, so that it is the old one or the new one whatever happens; links stay links."""
+    path = Path(name).resolve()
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with open(fresh, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        shutil.copystat(path, fresh)
+        stat = path.stat()
+        if (stat.st_uid, stat.st_gid) != (fresh.stat().st_uid, fresh.stat().st_gid):
+            os.chown(fresh, stat.st_uid, stat.st_gid)
+        os.utime(fresh)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        _tell(name, f"not written: {error.strerror or error}")
+        return False
+    return True
 
 
 def _joined(texts: list[str]) -> str:

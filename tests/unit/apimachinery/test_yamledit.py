@@ -28,12 +28,22 @@ CASES = [
     pytest.param("x: &x\n  k: 1\nb:\n  <<: *x\n  l: 2\n", {"x": {"k": 1}, "b": {"k": 5, "l": 2}},
                  "x: &x\n  k: 1\nb:\n  k: 5\n  l: 2\n", id="merged keys are written out"),
     pytest.param("a: 1", {"a": 1, "b": 2}, "a: 1\nb: 2", id="no newline at the end"),
+    pytest.param("s:\n  a: 1 # one\n  b: 2 # two\n  # three\n  c: 3\n", {"s": {"d": {"e": 4}, "c": 3}},
+                 "s:\n  d:\n    e: 4 # one\n  # two\n  # three\n  c: 3\n", id="a comment of what goes stays"),
+    pytest.param("old:\n  k: 'a # b' # one\n  # two\n  l: x#y\n", {"new": {"z": {"k": 0}}},
+                 "# one\n# two\nnew:\n  z:\n    k: 0\n", id="comments inside what is replaced stay above it"),
+    pytest.param("- a: 1 # one\n  b: 2\n", [{"b": 2}], "- # one\n  b: 2\n", id="a comment of the first of an item stays"),
 ]
 
 
 @pytest.mark.parametrize(("text", "new", "wanted"), CASES)
 def test_only_what_must_change_changes(text: str, new: object, wanted: str) -> None:
     assert edited(text, load(text.encode())[0], new) == wanted
+
+
+def test_a_comment_inside_a_flow_is_not_lost_silently() -> None:
+    with pytest.raises(CannotEdit, match="a comment stands inside what must change"):
+        edited("a: {b: 1, # one\n  c: 2}\n", {"a": {"b": 1, "c": 2}}, {"a": {"b": 1}})
 
 
 def test_what_would_come_out_wrong_is_not_given() -> None:

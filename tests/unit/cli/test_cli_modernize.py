@@ -131,3 +131,142 @@ def test_troubles_give_exit_code_1_and_the_rest_is_done(folder: Path, capsys: py
     assert out == NEW + "  jobTemplete: {}\n---\n" + NEW
     assert "none.yaml: No such file or directory" in err
     assert 'misspelt.yaml: CronJob report: unknown field "spec.jobTemplete": did you mean "spec.jobTemplate"?' in err
+
+
+JSON_OLD = json.dumps({"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": "a"}})
+JSON_NEW = JSON_OLD.replace("v1beta1", "v1")
+
+
+@pytest.mark.parametrize("text", [
+    pytest.param(JSON_OLD + "\n" + JSON_OLD + "\n", id="a line each"),
+    pytest.param(JSON_OLD + JSON_OLD, id="nothing between"),
+])
+def test_a_stream_of_json_keeps_all_its_objects(text: str) -> None:
+    done = rewrite(text)
+    assert done.text.split("\n")[:2] == [JSON_NEW, JSON_NEW]
+    assert (len(done.changes), rewrite(done.text).text) == (2, done.text)
+
+
+def test_indentation_of_json_by_tabs_stays() -> None:
+    text = json.dumps(json.loads(JSON_OLD), indent="\t")
+    assert rewrite(text).text == text.replace("v1beta1", "v1")
+
+
+# What charts, books and blogs hold of it.
+FOUND = {
+    "an empty path, a port by name, comments": """\
+apiVersion: extensions/v1beta1
+kind: Ingress
+metadata:
+  name: kibana   # the one
+spec:
+  rules:
+  - host: "<your-url>"  # yours
+    http:
+      paths:
+      - path:
+        backend:
+          serviceName: kibana
+          servicePort: http # by name
+      - backend: {serviceName: a, servicePort: "8080"}
+        path: /x
+  backend:  # all else
+    serviceName: "s"
+    # the port
+    servicePort: 80
+""",
+    "no selector, nulls, a script": """\
+apiVersion: apps/v1beta1
+kind: StatefulSet
+metadata:
+  name: "etcd"
+spec:
+  serviceName: "etcd"
+  # three at least
+  replicas: 3   # 3 个
+  template:
+    metadata: {labels: {component: "etcd"}}
+    spec:
+      containers:
+      - name: etcd
+        image: "quay.io/coreos/etcd:v3.2.3"
+        command: ["/bin/sh", "-ecx"]
+        args:
+        - |
+          for i in $(seq 0 2); do # each
+            echo ---
+          done
+        volumeMounts: [{mountPath: /data, name: data, subPath: null}]
+  volumeClaimTemplates:
+  - metadata: {annotations: null, name: data}
+    spec: {accessModes: ["ReadWriteOnce"], resources: {requests: {storage: 8Gi}}}
+""",
+    "metrics that name old versions": """\
+apiVersion: autoscaling/v2beta1
+kind: HorizontalPodAutoscaler
+metadata: {name: h}
+spec:
+  scaleTargetRef: {apiVersion: extensions/v1beta1, kind: Deployment, name: d}
+  maxReplicas: 10
+  metrics:
+  - type: Object
+    object:
+      metricName: hits   # of the route
+      target: {apiVersion: extensions/v1beta1, kind: Ingress, name: main-route}
+      targetValue: 10k
+""",
+    "several documents": """\
+# first
+apiVersion: extensions/v1beta1
+kind: DaemonSet
+metadata: {name: d}
+spec:
+  templateGeneration: 3 # the server's
+  template:
+    metadata: {labels: {a: b}}
+    spec: {containers: [{name: c, image: i}]}
+---
+# only a comment
+---
+apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata: {name: p}
+spec: {minAvailable: 1, selector: {}}
+""",
+}
+
+
+@pytest.mark.parametrize("text", FOUND.values(), ids=list(FOUND))
+def test_what_is_found_is_rewritten_once_with_all_its_comments_and_line_ends(text: str) -> None:
+    done = rewrite(text)
+    assert done.changes
+    assert not done.troubles
+    assert (rewrite(done.text).text, rewrite(done.text).changes) == (done.text, [])
+    assert done.text.count("#") == text.count("#")
+    assert "v1beta1" not in done.text.replace("pdb.kubernetes.io/deprecated-v1beta1", "")
+    assert rewrite(text.replace("\n", "\r\n")).text == done.text.replace("\n", "\r\n")
+
+
+def test_a_file_that_cannot_be_written_stays_and_the_others_are_done(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(self: Path, target: Path) -> Path:
+        if self.name.startswith(".old"):
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", full)
+    assert main(["modernize", "-w", "-R", str(folder)]) == 1
+    assert "old.yaml: not written: No space left on device" in capsys.readouterr().err
+    assert (folder / "old.yaml").read_text() == OLD
+    assert (folder / "below/more.yml").read_text() == NEW
+    assert not [*folder.glob(".*")]
+
+
+def test_a_link_stays_a_link_and_the_mode_stays(folder: Path) -> None:
+    (folder / "old.yaml").chmod(0o640)
+    (folder / "below/link.yaml").symlink_to(folder / "old.yaml")
+    assert main(["modernize", "-w", str(folder / "below/link.yaml")]) == 0
+    assert (folder / "below/link.yaml").is_symlink()
+    assert ((folder / "old.yaml").read_text(), (folder / "old.yaml").stat().st_mode & 0o777) == (NEW, 0o640)

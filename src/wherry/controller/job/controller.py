@@ -267,7 +267,8 @@ def _selector(job: batch_v1.Job) -> Selector:
 def job_status_patch(job: batch_v1.Job, status: dict[str, Any]) -> dict[str, Any] | None:
     """A merge patch that holds only for the revision of `job`; None when nothing changes."""
     rest = {name: value for name, value in status.items() if name != "uncountedTerminatedPods"}
-    patch = status_patch(job.metadata.uid, rest, job.status, KEEP_PER_INDEX if m.counts_per_index(job) else KEEP) or {"metadata": {"uid": job.metadata.uid}, "status": {}}
+    keep = KEEP_PER_INDEX if m.counts_per_index(job) else KEEP
+    patch = status_patch(job.metadata.uid, rest, job.status, keep) or {"metadata": {"uid": job.metadata.uid}, "status": {}}
     uncounted = {name: uids or None for name, uids in status["uncountedTerminatedPods"].items()}
     before = job.status.uncounted_terminated_pods
     if before is None or msgspec.to_builtins(before) != {name: uids for name, uids in uncounted.items() if uids}:
