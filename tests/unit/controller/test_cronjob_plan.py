@@ -81,6 +81,8 @@ MANY = (
     pytest.param(cron_job(active=("a",)), [job("a")], NOW, "cj-29924426", [], [], id="allow"),
     pytest.param(cron_job(starting_deadline_seconds=5), [], NOW, None, [], [], id="too late"),
     pytest.param(cron_job(starting_deadline_seconds=15), [], NOW, "cj-29924426", [], [], id="in time"),
+    pytest.param(cron_job(), [], "2026-11-23T22:05:00Z", "cj-29924525", [], [], id="a hundred missed"),
+    pytest.param(cron_job(), [], "2026-11-23T22:06:00Z", "cj-29924526", [], [MANY], id="a hundred and one missed"),
     pytest.param(cron_job(), [], "2026-11-23T22:26:10Z", "cj-29924546", [], [MANY], id="many missed, one started"),
     pytest.param(cron_job(starting_deadline_seconds=200), [], "2026-11-23T22:26:10Z", "cj-29924546", [], [], id="deadline limits missed"),
     pytest.param(cron_job(active=("a",)), [], "2026-11-23T20:25:30Z", None, [],

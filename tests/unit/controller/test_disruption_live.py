@@ -239,3 +239,19 @@ async def test_a_refusal_that_no_number_explains_gives_the_reason(world: World, 
             await evict(w, (await w.pods())[0])
         [cause] = refused.value.details["causes"]  # type: ignore[index]
         assert cause["message"] == f"The disruption budget pdb {words}"
+
+
+@pytest.mark.parametrize(("spec", "reasons"), [
+    pytest.param({"min_available": 1}, [], id="a plain number needs no controller"),
+    pytest.param({"min_available": "50%"}, ["UnmanagedPods"], id="a part of nobody knows how many"),
+])
+async def test_pods_of_nobody(world: World, spec: dict[str, Any], reasons: list[str]) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(*ALL)
+        pod = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="busybox:1.36")])
+        await w.client.create(core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p", namespace="default", labels={"a": "web"}), spec=pod))
+        await w.settle()
+        await w.client.create(budget(**spec))
+        await w.settle()
+        assert [event[1] for event in await w.events() if event[0] == "PodDisruptionBudget/pdb"] == reasons

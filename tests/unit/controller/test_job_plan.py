@@ -236,6 +236,47 @@ def test_pod_failure_policy(rules, failed, message):
     assert w.condition(m.FAILED) == (("PodFailurePolicy", message) if message else None)
 
 
+def test_an_ignored_failure_is_no_failure_of_its_index():
+    policy = POLICY(rules=[rule("Ignore", on_exit_codes=CODES)])
+    w = world(
+        completion_mode="Indexed", backoff_limit_per_index=0, backoff_limit=2**31 - 1, pod_failure_policy=policy, pod_replacement_policy="Failed",
+    )
+    w.end(uids(w)[0], "Failed")
+    assert w.settle() == 10
+    w.settle(10)
+    assert (w.job.status.failed_indexes, counts(w)) == ("", {"active": 1})
+    assert w.active()[0].metadata.annotations[m.IGNORED] == "1"
+    w.end(uids(w)[0], "Failed")
+    assert w.settle() == 20, "but each one waits longer"
+
+
+def test_one_sync_counts_what_it_has_freed():
+    w = world(completions=3, parallelism=1)
+    w.end(uids(w)[0], "Succeeded")
+    w.see_all()
+    w.reconcile()
+    assert (w.job.status.succeeded, w.job.status.uncounted_terminated_pods) == (1, batch_v1.UncountedTerminatedPods())
+
+
+def test_a_suspended_job_without_completions_is_complete_and_never_began():
+    w = world(suspend=True, completions=0, parallelism=0)
+    assert w.condition(m.COMPLETE)
+    assert (w.job.status.start_time, w.events) == (None, [("Normal", "Completed", "Job completed")])
+
+
+def test_an_end_that_is_seen_late_ends_a_suspended_job():
+    w = world(backoff_limit=0)
+    late = w.active()[0]
+    w.edit(suspend=True)
+    w.settle()
+    assert w.job.status.start_time is None
+    w.pods["late"] = replace(late, metadata=replace(late.metadata, uid="late"), status=core_v1.PodStatus(phase="Failed"))
+    w.end(next(iter(w.pods)), "Failed")
+    w.settle()
+    assert w.condition(m.FAILED) == ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+    assert w.job.status.start_time
+
+
 def test_pod_failure_policy_on_conditions():
     pattern = batch_v1.PodFailurePolicyOnPodConditionsPattern(type="DisruptionTarget", status="True")
     policy = POLICY(rules=[rule("Ignore", on_pod_conditions=[pattern])])

@@ -68,7 +68,8 @@ def message_to_fail(job: batch_v1.Job, pods: Iterable[core_v1.Pod]) -> str | Non
 
 
 def fails_index(job: batch_v1.Job, pod: core_v1.Pod) -> bool:
-    """This failure is one too many for the Pod's index."""
-    if judge(job.spec.pod_failure_policy, pod).action == "FailIndex":
+    """This failure is one too many for the Pod's index: a rule says so, or it counts and the limit is reached."""
+    ruling = judge(job.spec.pod_failure_policy, pod)
+    if ruling.action == "FailIndex":
         return True
-    return count_annotation(pod, FAILURES) >= (job.spec.backoff_limit_per_index or 0)
+    return ruling.counts and count_annotation(pod, FAILURES) >= (job.spec.backoff_limit_per_index or 0)

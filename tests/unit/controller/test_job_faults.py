@@ -1,0 +1,226 @@
+"""Jobs and CronJobs under faults, against the API server in-process: requests that fail, caches that lag, people who interfere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from test_cronjob_live import cron_job, jobs
+from test_job_live import end, job
+from workload_helpers import kill_controllers, raw
+
+from wherry.api.types import batch_v1, core_v1, meta_v1
+from wherry.apimachinery.errors import StatusError
+from wherry.controller.controller import Controller
+from wherry.controller.cronjob.controller import CronJobController
+from wherry.controller.garbagecollector.controller import GarbageCollector
+from wherry.controller.job import model as m
+from wherry.controller.job.controller import JobController
+from wherry.controller.ownership import controller_ref
+
+replace = msgspec.structs.replace
+STATUS = "/apis/batch/v1/namespaces/default/jobs/{}"
+
+
+async def status(w: Any, name: str) -> dict[str, Any]:
+    return (await raw(w, STATUS.format(name)))["status"]  # type: ignore[no-any-return]
+
+
+def started(w: Any, *controllers: type[Controller]) -> Controller:
+    """The first of the controllers that are started."""
+    w.start(*controllers)
+    return w.manager.controllers[0]  # type: ignore[no-any-return]
+
+
+async def test_pods_that_could_not_be_freed_are_counted_later_and_once(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = started(w, JobController)
+        await w.client.create(job("many", completions=3, parallelism=3))
+        await w.settle()
+        free, left = controller.control.remove_finalizer, 2
+
+        async def sometimes(pod: core_v1.Pod, finalizer: str) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                raise StatusError(500, "InternalError", "injected")
+            await free(pod, finalizer)
+
+        controller.control.remove_finalizer = sometimes
+        for pod in await w.pods():
+            await w.set_pod(pod, "Succeeded", ready=False)
+        await w.settle()
+        told = await status(w, "many")
+        counted = told.get("succeeded", 0) + len(told["uncountedTerminatedPods"].get("succeeded", ()))
+        assert counted <= 3
+        held = [pod.metadata.uid for pod in await w.pods() if m.is_tracked(pod)]
+        assert set(held) <= set(told["uncountedTerminatedPods"].get("succeeded", held))
+        await w.advance(5)
+        told = await status(w, "many")
+        assert (told["succeeded"], told["uncountedTerminatedPods"]) == (3, {})
+        assert not any(m.is_tracked(pod) for pod in await w.pods())
+
+
+async def test_a_job_that_is_deleted_and_leaves_its_pods_sets_them_free(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController, GarbageCollector)
+        await w.client.create(job("gone", completions=2, parallelism=2))
+        await w.settle()
+        await w.client.delete(batch_v1.Job, "gone", "default", propagation_policy="Orphan")
+        await w.advance(3)
+        assert await jobs(w) == []
+        assert [(pod.metadata.finalizers, pod.metadata.owner_references) for pod in await w.pods()] == [([], [])] * 2
+
+
+async def test_a_job_with_the_same_labels_adopts_what_another_left_and_counts_it(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController, GarbageCollector)
+        await w.client.create(job("old"))
+        await w.settle()
+        pod, = await w.pods()
+        await w.client.delete(batch_v1.Job, "old", "default", propagation_policy="Orphan")
+        await w.advance(3)
+        labels = {"batch.kubernetes.io/job-name": "old"}
+        heir = job("heir", manual_selector=True, selector=meta_v1.LabelSelector(match_labels=labels))
+        template = replace(heir.spec.template, metadata=meta_v1.ObjectMeta(labels=labels))
+        await w.client.create(replace(heir, spec=replace(heir.spec, template=template)))
+        await w.settle()
+        kept, = await w.pods()
+        assert (kept.metadata.uid, kept.metadata.finalizers) == (pod.metadata.uid, [m.FINALIZER])
+        assert kept.metadata.owner_references[0].name == "heir"
+        await end(w, kept, "Succeeded")
+        assert (await status(w, "heir"))["succeeded"] == 1
+
+
+async def test_a_finalizer_taken_off_by_hand_stops_nothing(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        await w.client.create(job("j"))
+        await w.settle()
+        pod, = await w.pods()
+        await w.client.patch(core_v1.Pod, pod.metadata.name, {"metadata": {"finalizers": None}}, "default")
+        await end(w, pod, "Succeeded")
+        await w.client.delete(core_v1.Pod, pod.metadata.name, "default", grace_period_seconds=0)
+        await w.advance(15)
+        fresh, = await w.pods()
+        assert fresh.metadata.finalizers == [m.FINALIZER], "what was not counted is done again"
+        await end(w, fresh, "Succeeded")
+        assert (await status(w, "j"))["succeeded"] == 1
+
+
+async def test_a_pod_deleted_by_hand_counts_as_a_failure_and_is_replaced(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        await w.client.create(job("j"))
+        await w.settle()
+        pod, = await w.pods()
+        await w.client.delete(core_v1.Pod, pod.metadata.name, "default", grace_period_seconds=0)
+        await w.advance(11)
+        fresh, = await w.pods()
+        assert fresh.metadata.uid != pod.metadata.uid
+        assert (await status(w, "j"))["failed"] == 1
+
+
+async def test_a_namespace_that_goes_is_no_failure_of_its_jobs(world: Any) -> None:
+    async with world() as w:
+        await w.namespace("n")
+        made = job("j")
+        await w.client.create(replace(made, metadata=replace(made.metadata, namespace="n")))
+        await w.client.delete(core_v1.Namespace, "n")
+        controller = started(w, JobController)
+        await w.advance(3)
+        assert await w.pods("n") == []
+        assert controller.queue.retries == 0
+
+
+async def test_the_first_status_has_all_that_upstreams_has(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        await w.client.create(job("j", completions=2, completion_mode="Indexed", backoff_limit_per_index=1))
+        await w.settle()
+        told = await status(w, "j")
+        told.pop("startTime")
+        assert told == {"active": 1, "failedIndexes": "", "ready": 0, "terminating": 0, "uncountedTerminatedPods": {}}
+        pod, = await w.pods()
+        await end(w, pod, "Succeeded")
+        told = await status(w, "j")
+        assert (told["completedIndexes"], told["failedIndexes"]) == ("0", "")
+
+
+# -- CronJobs -----------------------------------------------------------------------------------------
+
+
+async def test_a_job_that_was_started_and_not_noted_is_noted_after_a_restart(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = started(w, CronJobController)
+
+        async def die(*_: Any) -> None:
+            raise StatusError(500, "InternalError", "died before the status was written")
+
+        controller._write_status = die
+        await w.client.create(cron_job())
+        await w.settle()
+        await w.advance(61)
+        made, = await jobs(w)
+        assert (await w.client.get(batch_v1.CronJob, "cj", "default")).status.active == []
+        await kill_controllers(w)
+        w.start(CronJobController)
+        await w.advance(2)
+        cj = await w.client.get(batch_v1.CronJob, "cj", "default")
+        assert [each.uid for each in cj.status.active] == [made.metadata.uid]
+        assert cj.status.last_schedule_time is not None
+        reasons = [event[1] for event in await w.events() if event[0] == "CronJob/cj"]
+        assert reasons.count("SuccessfulCreate") == 1
+        assert "FailedCreate" not in reasons
+        assert [job.metadata.uid for job in await jobs(w)] == [made.metadata.uid]
+
+
+async def test_a_strangers_job_of_that_name_is_not_taken(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        await w.client.create(cron_job())
+        when = int(w.clock.time()) // 60 + 1
+        await w.client.create(job(f"cj-{when}"))
+        w.start(CronJobController)
+        await w.advance(61)
+        assert (await w.client.get(batch_v1.CronJob, "cj", "default")).status.active == []
+        assert len(await jobs(w)) == 1
+
+
+async def test_a_cronjob_seen_late_is_not_believed(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = started(w, CronJobController)
+        old = await w.client.create(cron_job())
+        await w.settle()
+        await w.advance(61)
+        controller.cronjobs.store.put(old)
+        await controller.reconcile("default/cj")
+        reasons = [event[1] for event in await w.events() if event[0] == "CronJob/cj"]
+        assert reasons == ["SuccessfulCreate"], "it does not know yet of the Job that is in its status"
+
+
+async def test_a_cronjob_of_the_same_name_starts_afresh(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(CronJobController, GarbageCollector)
+        await w.client.create(cron_job())
+        await w.settle()
+        await w.advance(61)
+        made, = await jobs(w)
+        await w.client.delete(batch_v1.CronJob, "cj", "default", propagation_policy="Orphan")
+        await w.advance(3)
+        cj = await w.client.create(cron_job())
+        await w.settle()
+        assert (await w.client.get(batch_v1.CronJob, "cj", "default")).status.active == []
+        await w.advance(60)
+        owners = {ref.uid for job in await jobs(w) for ref in job.metadata.owner_references}
+        assert controller_ref(cj).uid in owners
+        assert made.metadata.uid in {job.metadata.uid for job in await jobs(w)}
