@@ -8,27 +8,35 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from wherry.api.registry import group_of, version_key
+from wherry.api.apipriorities import group_priority, version_priorities
+from wherry.api.registry import group_of, version_key, version_order
 from wherry.api.resource import Resource, Subresource, Version
 
 Document = dict[str, Any]
 Row = tuple[Resource, Version]
 Groups = dict[str, dict[str, list[Row]]]
+Told = dict[str, dict[str, Document]]
 
-# Upstream's order of groups (kube-aggregator's priorities); clients resolve a bare kind to the first.
-_GROUP_ORDER = (
-    "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "autoscaling",
-    "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io", "storage.k8s.io",
-    "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io", "coordination.k8s.io", "node.k8s.io",
-    "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io", "storagemigration.k8s.io",
-)
-_AFTER_CUSTOM = ("metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io")
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What an APIService adds: its priorities, and the resources of a server that is not this one (None: this one's own).
+
+    `resources` are those of apidiscovery.k8s.io; `fresh` is False where they are what the server told long ago, or nothing.
+    """
+
+    group: str
+    version: str
+    group_priority: int
+    version_priority: int
+    resources: tuple[Document, ...] | None = None
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +48,31 @@ class Encoded:
 
 
 class Discovery:
-    """Every discovery document over `resources`, encoded once."""
+    """Every discovery document over `resources`, encoded once.
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    `registered` are the APIServices that change something: of other servers' APIs, or with other priorities.
+    `hidden` are group versions whose APIService is deleted: they are served, but nobody is told.
+    """
+
+    def __init__(
+        self, resources: Iterable[Resource], registered: Iterable[Registered] = (), hidden: Collection[tuple[str, str]] = (),
+    ) -> None:
         groups = by_group(resources)
-        self.groups = tuple(groups)
-        self._lists: dict[tuple[str, str], Encoded] = {}
-        self._groups: dict[str, Encoded] = {}
-        for group, versions in groups.items():
-            if group:
-                self._groups[group] = encode(api_group(group, versions))
-            for version, rows in versions.items():
-                self._lists[group, version] = encode(api_resource_list(group, version, rows))
-        named: Groups = {group: versions for group, versions in groups.items() if group}
+        self._lists = {
+            (group, version): encode(api_resource_list(group, version, rows))
+            for group, versions in groups.items() for version, rows in versions.items()
+        }
+        told = _merged(groups, registered, hidden)
+        self.groups = tuple(told)
+        self._groups = {group: encode(api_group(group, versions)) for group, versions in told.items() if group}
+        named: Told = {group: versions for group, versions in told.items() if group}
         self.api_group_list = encode(api_group_list(named))
-        legacy: Groups = {group: versions for group, versions in groups.items() if not group}
+        legacy: Told = {group: versions for group, versions in told.items() if not group}
         self._aggregated = {
             (prefix, form): encode(api_group_discovery_list(part, form))
             for prefix, part in (("api", legacy), ("apis", named)) for form in ("v2", "v2beta1")
         }
+        self._told = told
 
     def api_group(self, group: str) -> Encoded | None:
         """/apis/GROUP."""
@@ -76,7 +90,8 @@ class Discovery:
         """The paths of groups and versions, as / lists them."""
         found = ["/api", "/apis"]
         found += [f"/apis/{group}" for group in self._groups]
-        found += [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in self._lists]
+        served = {*self._lists, *((group, version) for group, versions in self._told.items() for version in versions)}
+        found += [f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in served]
         return sorted(found)
 
 
@@ -93,17 +108,40 @@ def by_group(resources: Iterable[Resource]) -> Groups:
     rows.sort(key=lambda row: (version_key(row[2]), row[1].plural))
     wanted = {group for group, _, version in rows if version.preferred}
     groups: Groups = {}
-    for group, resource, version in sorted(rows, key=lambda row: _group_key(row[0], row[0] in wanted)):
+    for group, resource, version in sorted(rows, key=lambda row: (-group_priority(row[0], only_old=row[0] not in wanted), row[0])):
         groups.setdefault(group, {}).setdefault(version.name, []).append((resource, version))
     return groups
 
 
-def _group_key(group: str, preferred: bool) -> tuple[int, int, str]:
-    if not preferred:  # only old versions: extensions never comes before apps
-        return 3, 0, group
-    if not group or group in _GROUP_ORDER:
-        return 0, _GROUP_ORDER.index(group) if group else -1, ""
-    return (2 if group in _AFTER_CUSTOM else 1), 0, group
+def builtin_priorities(groups: Groups) -> list[Registered]:
+    """What is built in, as its own APIServices register it."""
+    found = []
+    for group, versions in groups.items():
+        old = {version: not any(row[1].preferred for row in rows) for version, rows in versions.items()}
+        priority = group_priority(group, only_old=all(old.values()))
+        found += [Registered(group, name, priority, each) for name, each in version_priorities(group, list(old.items())).items()]
+    return found
+
+
+def _merged(groups: Groups, registered: Iterable[Registered], hidden: Collection[tuple[str, str]]) -> Told:
+    """group -> version -> what aggregated discovery tells of it, everything in its order."""
+    known = {(each.group, each.version): each for each in builtin_priorities(groups) if (each.group, each.version) not in hidden}
+    for each in registered:
+        if each.resources is not None or (each.group in groups and each.version in groups[each.group]):
+            known[each.group, each.version] = each
+    first: dict[str, int] = {}
+    for each in known.values():
+        first[each.group] = max(first.get(each.group, 0), each.group_priority)
+    order = sorted(known.values(), key=lambda each: (
+        -first[each.group], each.group, -each.version_priority, version_order(each.version), each.version,
+    ))
+    told: Told = {}
+    for each in order:
+        own = groups.get(each.group, {}).get(each.version, []) if each.resources is None else []
+        resources = [_discovered(*row) for row in own] if each.resources is None else list(each.resources)
+        freshness = "Current" if each.fresh else "Stale"
+        told.setdefault(each.group, {})[each.version] = {"version": each.version, "resources": resources, "freshness": freshness}
+    return told
 
 
 def api_versions(server_address: str) -> Document:
@@ -112,7 +150,7 @@ def api_versions(server_address: str) -> Document:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs}
 
 
-def api_group_list(groups: Groups) -> Document:
+def api_group_list(groups: Mapping[str, Iterable[str]]) -> Document:
     entries = [_group_entry(group, versions) for group, versions in groups.items()]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": entries}
 
@@ -162,16 +200,9 @@ def storage_version_hash(resource: Resource) -> str:
     return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 
-def api_group_discovery_list(groups: Groups, form: str) -> Document:
+def api_group_discovery_list(groups: Told, form: str) -> Document:
     items = [
-        {
-            "metadata": {"name": group} if group else {},
-            "versions": [
-                {"version": version, "resources": [_discovered(*row) for row in rows], "freshness": "Current"}
-                for version, rows in versions.items()
-            ],
-        }
-        for group, versions in groups.items()
+        {"metadata": {"name": group} if group else {}, "versions": list(versions.values())} for group, versions in groups.items()
     ]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{form}", "metadata": {}, "items": items}
 

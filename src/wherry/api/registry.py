@@ -30,7 +30,7 @@ NOT_ACTED_ON = frozenset({
     "validatingadmissionpolicies.admissionregistration.k8s.io",
     "validatingadmissionpolicybindings.admissionregistration.k8s.io",
     "validatingwebhookconfigurations.admissionregistration.k8s.io",
-    "customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io",
     "flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
     "clustertrustbundles.certificates.k8s.io",
     "podcertificaterequests.certificates.k8s.io",
@@ -64,7 +64,7 @@ def group_of(resource: Resource, version: Version) -> str:
     return resource.group if version.group is None else version.group
 
 
-def _version_order(name: str) -> tuple[int, int, int]:
+def version_order(name: str) -> tuple[int, int, int]:
     """Kubernetes' order: GA before beta before alpha, newest first (v2, v1, v1beta2, v1beta1)."""
     stages = {"": 0, "beta": 1, "alpha": 2}
     body = name.removeprefix("v")
@@ -77,7 +77,7 @@ def _version_order(name: str) -> tuple[int, int, int]:
 
 def version_key(version: Version) -> tuple[bool, tuple[int, int, int]]:
     """Sorts a group's versions with the preferred one first."""
-    return not version.preferred, _version_order(version.name)
+    return not version.preferred, version_order(version.name)
 
 
 class Registry:

@@ -5,14 +5,15 @@ A subresource, a virtual kind, a hook or a path is a class in `endpoints/` or `r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
-from wherry.api.discovery import Discovery
 from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.admission.certificates import certificate_plugins
 from wherry.apiserver.admission.chain import DISABLED, default_plugins
+from wherry.apiserver.aggregator.controller import Aggregator
 from wherry.apiserver.authentication.authenticators import ISSUER, ClientCertificate, ServiceAccountTokens, StaticTokens
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.authentication.legacytokens import LegacyTokenTracker
@@ -51,10 +52,12 @@ class Options:
     connect: NodeConnector = unconnected  # the way to each node's kubelet
     pod_network: bool = True  # whether the addresses of Pods and nodes can be dialed
     disabled_admission: Collection[str] = DISABLED  # names of admission plugins
+    front_proxy: tuple[Path, Path] | None = None  # certificate and key by which servers of aggregated APIs know us
+    simulated: Sequence[str] = ()  # ranges of addresses that lead nowhere
 
 
-def install(server: APIServer, options: Options) -> RBAC:
-    """Hang everything on a started server.  Returns the RBAC authorizer."""
+def install(server: APIServer, options: Options) -> Aggregator:
+    """Hang everything on a started server.  Returns what aggregates other servers' APIs, still to be started."""
     tracker = LegacyTokenTracker(server, server.clock)
     server.closing.append(tracker.close)
     tokens = ServiceAccountTokens(options.signer, server, server.clock, tracker)
@@ -73,11 +76,13 @@ def install(server: APIServer, options: Options) -> RBAC:
     _subresources(server, options)
     _virtuals(server, rbac, tokens, static)
     _metrics(server, options)
-    _paths(server, options)
+    aggregator = Aggregator(server, options.front_proxy, options.simulated)
+    server.closing.append(aggregator.close)
+    _paths(server, options, aggregator)
     services = [decode_json(c.value) for c in server.cached_list("", "services")]
     server.store("", "services").hooks.append(ServiceAllocator(options.service_range, services, options.node_port_free))
     server.store("certificates.k8s.io", "certificatesigningrequests").hooks.append(CertificateRequests())
-    return rbac
+    return aggregator
 
 
 def _subresources(server: APIServer, options: Options) -> None:
@@ -124,9 +129,8 @@ def _metrics(server: APIServer, options: Options) -> None:
     server.paths["/metrics"] = server.metrics
 
 
-def _paths(server: APIServer, options: Options) -> None:
-    discovery = Discovery(server.registry.resources)
-    below = plain.DiscoveryPaths(lambda: discovery)
+def _paths(server: APIServer, options: Options, aggregator: Aggregator) -> None:
+    below = plain.DiscoveryPaths(lambda: aggregator.discovery)
     alive: dict[str, plain.Check] = {"ping": lambda: "", "log": lambda: "", "etcd": server.components[STORE]}
     ready: dict[str, plain.Check] = {
         **alive, "etcd-readiness": server.components[STORE],
@@ -152,13 +156,18 @@ def _paths(server: APIServer, options: Options) -> None:
     server.paths["/openid/v1/jwks"] = jwks
     server.paths["/.well-known/openid-configuration"] = configuration
     if find_spec("wherry.api.openapi"):
-        _openapi(server)
-    server.paths["/"] = plain.paths(lambda: sorted({*discovery.paths(), *(p for p in server.paths if not p.endswith("/") or p == "/")}))
+        _openapi(server, aggregator)
+
+    def listed() -> list[str]:
+        return sorted({*aggregator.discovery.paths(), *(path for path in server.paths if not path.endswith("/") or path == "/")})
+
+    server.paths["/"] = plain.paths(listed)
 
 
-def _openapi(server: APIServer) -> None:
+def _openapi(server: APIServer, aggregator: Aggregator) -> None:
     from wherry.apiserver.endpoints.openapi import OpenAPIPaths
 
-    documents = OpenAPIPaths(server.registry.resources, server.clock)
+    documents = OpenAPIPaths(server.registry.resources, server.clock, aggregator)
+    aggregator.on_change.append(documents.forget)
     server.paths["/openapi/v2"] = documents.v2
     server.paths["/openapi/v3"] = server.paths["/openapi/v3/"] = documents.v3

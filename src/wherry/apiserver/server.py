@@ -66,6 +66,7 @@ class APIServer:
         self.subresources: dict[tuple[str, str, str], Subresource] = {}  # (group, plural or "*", subresource)
         self.components: dict[str, Callable[[], str]] = {}  # by name: what is wrong with it, "" when nothing is
         self.virtuals: dict[tuple[str, str], Virtual] = {}  # (group, plural): kinds that are only asked
+        self.aggregated: dict[tuple[str, str], Path] = {}  # (group, version): APIs that other servers serve
         self.paths: dict[str, Path] = {}  # exact, or a prefix that ends in "/"
         self.actions: dict[str, Path] = {}  # exact paths whose handlers take other methods than GET, and say so themselves
         self.authenticators: list[Authenticator] = []
@@ -173,6 +174,9 @@ class APIServer:
             user = self.filters.impersonate(request, user)
             request.user = user
             self.filters.authorize(user, info)
+            if self.aggregated and (elsewhere := self._aggregated(info)) is not None:
+                request.headers = {**request.headers, "audit-id": audit.audit_id(request.headers, self._make_audit_id)}
+                return await elsewhere(request)
             if info.is_resource:
                 if request.headers.get("content-type", "").startswith(protobuf.MEDIA) and request.body:
                     _transcode(request)
@@ -204,6 +208,14 @@ class APIServer:
             response = Response(error.code, encode(error.to_json()))
         response.headers = headers
         return response
+
+    def _aggregated(self, info: RequestInfo) -> Path | None:
+        """Who else serves what is asked for: a resource, or the discovery of a group version."""
+        if info.is_resource:
+            return self.aggregated.get((info.group, info.version))
+        prefix, _, rest = info.path.strip("/").partition("/")
+        group, _, version = rest.partition("/")
+        return self.aggregated.get((group, version) if prefix == "apis" else ("", rest)) if prefix in ("apis", "api") else None
 
     async def _path(self, request: Request) -> Response:
         path = request.path

@@ -17,11 +17,13 @@ from wherry.apiserver.authorization.policy import bootstrap_objects
 from wherry.client import Client
 from wherry.client.paths import ResourceInfo
 from wherry.cluster.config import ClusterConfig
+from wherry.cluster.pki import FRONT_PROXY_CLIENT, PKI
 from wherry.kubelet.provisioner.plan import PROVISIONER
 
 log = logging.getLogger(__name__)
 # What an `up` brings up to date: the API may have another port or address than last time.
 _OURS = {"EndpointSlice": ("endpoints", "ports"), "Endpoints": ("subsets",)}
+AUTHENTICATION = "extension-apiserver-authentication"
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -30,11 +32,24 @@ def _named(kind: str, api_version: str, name: str, namespace: str = "", **more: 
     return {"apiVersion": api_version, "kind": kind, "metadata": meta, **more}
 
 
-def objects(config: ClusterConfig, today: str) -> list[Object]:
-    """Everything, in the order it is made.  Pure."""
+def authentication(pki: PKI) -> dict[str, str]:
+    """How a server of an aggregated API knows clients of this cluster, and the API server that passes their requests on."""
+    headers = {"username": "X-Remote-User", "uid": "X-Remote-Uid", "group": "X-Remote-Group"}
+    return {
+        "client-ca-file": pki.ca.certificate.read_text(),
+        "requestheader-client-ca-file": pki.front_proxy_ca.certificate.read_text(),
+        "requestheader-allowed-names": f'["{FRONT_PROXY_CLIENT}"]',
+        "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+        **{f"requestheader-{what}-headers": f'["{header}"]' for what, header in headers.items()},
+    }
+
+
+def objects(config: ClusterConfig, today: str, known_by: dict[str, str]) -> list[Object]:
+    """Everything, in the order it is made.  `known_by`: what `authentication` tells.  Pure."""
     found = [_named("Namespace", "v1", name) for name in NAMESPACES]
     # Since when the API server keeps the days on which tokens of Secrets were used.
     found.append(_named("ConfigMap", "v1", "kube-apiserver-legacy-service-account-token-tracking", "kube-system", data={"since": today}))
+    found.append(_named("ConfigMap", "v1", AUTHENTICATION, "kube-system", data=known_by))
     found += [
         _named("PriorityClass", "scheduling.k8s.io/v1", "system-node-critical", value=2000001000,
                description="Used for system critical pods that must not be moved from their current node."),
@@ -75,9 +90,9 @@ def _endpoints(service: str, namespace: str, address: str, ports: list[tuple[str
     ]
 
 
-async def bootstrap(client: Client, config: ClusterConfig) -> None:
+async def bootstrap(client: Client, config: ClusterConfig, pki: PKI) -> None:
     """Make what is missing.  Raises StatusError."""
-    for obj in objects(config, datetime.now(UTC).strftime("%Y-%m-%d")):
+    for obj in objects(config, datetime.now(UTC).strftime("%Y-%m-%d"), authentication(pki)):
         group, _, version = obj["apiVersion"].rpartition("/")
         found = BUILTIN.by_kind(group, version, obj["kind"])
         assert found is not None, obj["kind"]
@@ -90,6 +105,7 @@ async def bootstrap(client: Client, config: ClusterConfig) -> None:
                 raise
             await client.create_raw(info, obj, namespace)
             continue
-        if parts := {k: v for k, v in obj.items() if k in _OURS[obj["kind"]]} if obj["kind"] in _OURS else None:
+        kept = ("data",) if name == AUTHENTICATION else _OURS.get(obj["kind"], ())
+        if parts := {k: v for k, v in obj.items() if k in kept}:
             body = msgspec.json.encode(parts)
             await client.raw("PATCH", info.path(namespace, name), body=body, content_type="application/merge-patch+json")

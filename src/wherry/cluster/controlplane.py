@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from wherry.api.registry import BUILTIN
 from wherry.apimachinery.http import Handler, UserInfo
+from wherry.apiserver.aggregator.autoregister import register
 from wherry.apiserver.authentication.jwt import Signer
 from wherry.apiserver.install import Options, install
 from wherry.apiserver.nodes import NodeDialer
@@ -34,6 +36,7 @@ class ControlPlane:
         self.server: APIServer | None = None
         self.signer = Signer(pki.signing_key())  # of service account tokens
         self._edge: Edge | None = None
+        self._registering: asyncio.Task[None] | None = None  # of the APIServices of what is built in
         self._nodes: dict[str, Handler] = {}  # by node: its kubelet's own HTTP API, in-process
         ours = pki.kubelet_client
         self._dialer = NodeDialer(self._node, TLSConfig(ca_file=pki.ca.certificate, cert_file=ours.certificate, key_file=ours.key))
@@ -64,9 +67,17 @@ class ControlPlane:
         await server.start()
         tokens = {self.pki.token.read_text().strip(): ADMIN.user}
         network = self.config.fidelity == "real"
-        install(server, Options(self.config.service_range, self.signer, tokens, connect=self.connect, pod_network=network))
+        proxy = self.pki.front_proxy_client
+        aggregator = install(server, Options(
+            self.config.service_range, self.signer, tokens, connect=self.connect, pod_network=network,
+            front_proxy=(proxy.certificate, proxy.key),
+            simulated=() if network else (self.config.pod_range, self.config.service_range),
+        ))
         self.server = server
-        await bootstrap(self.client(ADMIN.user, "kube-apiserver"), self.config)
+        ours = self.client(ADMIN.user, "kube-apiserver")
+        await bootstrap(ours, self.config, self.pki)
+        aggregator.start()
+        self._registering = asyncio.get_running_loop().create_task(register(server, ours), name="APIServices")
 
     async def listen(self, addresses: list[str]) -> None:
         """Serve HTTPS on the cluster's port.  Raises OSError when it is taken."""
@@ -89,6 +100,9 @@ class ControlPlane:
 
     async def close(self) -> None:
         """Stop answering, end watches, then close the store."""
+        if self._registering is not None:
+            self._registering.cancel()
+            await asyncio.gather(self._registering, return_exceptions=True)
         if self._edge is not None:
             await self._edge.close()
         if self.server is not None:

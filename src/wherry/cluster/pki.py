@@ -23,6 +23,7 @@ from wherry.util.clock import Clock
 CA_DAYS, LEAF_DAYS = 3650, 365
 RENEW_DAYS = 30
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+FRONT_PROXY_CLIENT = "front-proxy-client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,21 @@ class PKI:
         self.server = self._pair("apiserver")
         self.admin = self._pair("admin")
         self.kubelet_client = self._pair("apiserver-kubelet-client")
+        # By these, servers of aggregated APIs know us and believe who we say is asking.  A CA of its own: nobody whom the
+        # cluster's CA has given a certificate may say that.
+        self.front_proxy_ca = self._pair("front-proxy-ca")
+        self.front_proxy_client = self._pair("front-proxy-client")
         self.service_accounts = folder / "sa.key"
         self.token = folder / "admin.token"
 
     def ensure(self) -> None:
         """Make all that is needed.  Raises OSError when the folder cannot be written."""
         if not self.ca.exists():
-            self._make_ca()
+            self._make_ca(self.ca, f"wherry-{self._config.name}-ca")
+        if not self.front_proxy_ca.exists():
+            self._make_ca(self.front_proxy_ca, f"wherry-{self._config.name}-front-proxy-ca")
+        if not self._valid(self.front_proxy_client, ()):
+            self._issue(self.front_proxy_client, FRONT_PROXY_CLIENT, (), (), self.front_proxy_ca)
         names = server_names(self._config)
         if not self._valid(self.server, names):
             self._issue(self.server, "kube-apiserver", (), names)
@@ -110,20 +119,23 @@ class PKI:
         have = {str(n) for n in found.get_values_for_type(x509.DNSName)} | {str(a) for a in found.get_values_for_type(x509.IPAddress)}
         return set(names) <= have
 
-    def _make_ca(self) -> None:
+    def _make_ca(self, pair: Pair, common_name: str) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"wherry-{self._config.name}-ca")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = self._builder(name, name, key.public_key(), CA_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = builder.add_extension(_usage(cert_sign=True), critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         certificate = builder.sign(key, hashes.SHA256())
-        write_private(self.ca.key, _pem(key))
-        write_private(self.ca.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(pair.key, _pem(key))
+        write_private(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _issue(self, pair: Pair, common_name: str, organisations: tuple[str, ...], names: tuple[str, ...]) -> None:
-        key, ca_key = ec.generate_private_key(ec.SECP256R1()), _load_key(self.ca.key)
-        ca = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
+    def _issue(
+        self, pair: Pair, common_name: str, organisations: tuple[str, ...], names: tuple[str, ...], by: Pair | None = None,
+    ) -> None:
+        issuer = by or self.ca
+        key, ca_key = ec.generate_private_key(ec.SECP256R1()), _load_key(issuer.key)
+        ca = x509.load_pem_x509_certificate(issuer.certificate.read_bytes())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, o) for o in organisations]
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
         builder = self._builder(x509.Name(subject), ca.subject, key.public_key(), LEAF_DAYS)

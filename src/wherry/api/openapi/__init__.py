@@ -9,8 +9,11 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-d
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -23,6 +26,7 @@ from wherry.api.openapi.paths import as_v2, paths_of
 from wherry.api.resource import Resource, Version
 
 TITLE = "Kubernetes"
+log = logging.getLogger(__name__)
 _json = msgspec.json.Encoder().encode
 
 
@@ -48,8 +52,20 @@ class OpenAPI:
                     gvk = {"group": group, "kind": resource.kind + suffix, "version": served.name}
                     self._kinds.setdefault(served.schema + suffix, []).append(gvk)
         self._hashes = {place: self._hash(place) for place in self._rows}
-        self._hash_v2 = hashlib.sha256("".join(self._hashes.values()).encode()).hexdigest().upper()
+        self._hash_v3 = self._hash_v2 = hashlib.sha256("".join(self._hashes.values()).encode()).hexdigest().upper()
         self._kept: dict[str, bytes] = {}
+        self._others: Mapping[str, Mapping[str, Document]] = {}
+
+    def with_others(self, others: Mapping[str, Mapping[str, Document]]) -> OpenAPI:
+        """The same, and with what other servers serve: by place, the paths and definitions of OpenAPI v2."""
+        if others == self._others:
+            return self
+        merged = copy(self)
+        merged._others = others
+        told = _json([merged._hash_v3, dict(others)])
+        merged._hash_v2 = hashlib.sha256(told).hexdigest().upper()
+        merged._kept = {name: body for name, body in self._kept.items() if not name.startswith("v2.")}
+        return merged
 
     def v2_json(self) -> tuple[bytes, str]:
         """/openapi/v2 as JSON, and its ETag."""
@@ -59,11 +75,10 @@ class OpenAPI:
         """/openapi/v2 as gnostic protobuf, and its ETag."""
         return self._keep("v2.proto", self._build_v2_proto), f"{self._hash_v2}-proto"
 
-    def v3_index(self) -> bytes:
-        """/openapi/v3: where the document of each group version stands, with its hash."""
-        return _json({"paths": {
-            place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={self._hashes[place]}"} for place in sorted(self._rows)
-        }})
+    def v3_index(self, others: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        """/openapi/v3: where the document of each group version stands, with its hash.  `others`: by place, those of other servers."""
+        urls = {**{place: f"/openapi/v3/{place}?hash={self._hashes[place]}" for place in self._rows}, **others}
+        return _json({"paths": {place: {"serverRelativeURL": urls[place]} for place in sorted(urls)}})
 
     def v3(self, path: str) -> tuple[bytes, str] | None:
         """The document of "api/v1" or "apis/apps/v1", and its ETag.  None when nothing is served there."""
@@ -110,10 +125,22 @@ class OpenAPI:
         """The v2 document's paths and definitions, each written as soon as it is made."""
         definitions = Definitions(V2, prose.Library(), self._extra, self._kinds)
         paths = [
-            path(name, as_v2(item)) for place in sorted(self._rows) for row in self._rows[place]
+            path(name, as_v2(item)) for place in sorted(self._rows) if place not in self._others for row in self._rows[place]
             for name, item in paths_of(*row, definitions)
         ]
-        return paths, [definition(name, value) for name, value in definitions.wanted()]
+        own = dict(definitions.wanted())
+        written = [definition(name, value) for name, value in own.items()]
+        for place, other in self._others.items():
+            try:
+                more = [path(name, item) for name, item in other.get("paths", {}).items()]
+                defined = {name: value for name, value in other.get("definitions", {}).items() if name not in own}
+                written += [definition(name, value) for name, value in defined.items()]
+            except (KeyError, TypeError, AttributeError, ValueError) as error:  # said in words that v2's protobuf has no field for
+                log.warning("OpenAPI v2 of %s is left out: %r", place, error)
+                continue
+            own |= defined
+            paths += more
+        return paths, written
 
 
 def _member(name: str, value: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.api.resource import Strategy
-from wherry.api.strategy.rules import Causes, by_rule, dns_subdomain, immutable, not_negative, one_of
+from wherry.api.strategy.rules import Causes, by_rule, dns_subdomain, immutable, one_of
 from wherry.api.strategy.workload import fill, spec_of
 from wherry.apimachinery import names
 from wherry.apimachinery.errors import Cause
@@ -194,31 +194,44 @@ def validate_service(obj: Dict) -> list[Cause]:
     errs: Causes = []
     spec = obj.get("spec") or {}
     name = (obj.get("metadata") or {}).get("name") or ""
-    wanted = f"{spec.get('version') or ''}.{spec.get('group') or ''}"
+    group, version = spec.get("group") or "", spec.get("version") or ""
+    wanted = f"{version}.{group}"
     if name != wanted:
         errs.append(invalid("metadata.name", name, f"must be `spec.version+\".\"+spec.group`: \"{wanted}\""))
-    if not spec.get("version"):
-        errs.append(required("spec.version"))
+    if not group and version != "v1":
+        errs.append(required("spec.group", "only v1 may have an empty group and it better be legacy kube"))
+    if group:
+        errs += [invalid("spec.group", group, fault) for fault in names.is_dns1123_subdomain(group)]
+    errs += [invalid("spec.version", version, fault) for fault in names.is_dns1035_label(version)]
     for field, most in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
         value = spec.get(field) or 0
         if not 0 < value <= most:
             errs.append(invalid(f"spec.{field}", value, f"must be positive and less than {most}"))
-    service = spec.get("service")
+    service, bundle, insecure = spec.get("service"), spec.get("caBundle") or "", spec.get("insecureSkipTLSVerify")
     if service is None:
-        for field in ("caBundle", "insecureSkipTLSVerify"):
-            if spec.get(field):
-                errs.append(invalid(f"spec.{field}", spec[field], f"local APIServices may not have a {field}"))
+        if bundle:
+            size = len(bundle) * 3 // 4 - bundle.count("=")
+            errs.append(invalid("spec.caBundle", f"{size} bytes", "local APIServices may not have a caBundle"))
+        if insecure:
+            errs.append(invalid("spec.insecureSkipTLSVerify", True, "local APIServices may not have insecureSkipTLSVerify"))
         return errs
-    for field in ("name", "namespace"):
-        if not service.get(field):
-            errs.append(required(f"spec.service.{field}"))
-    not_negative(service.get("port"), "spec.service.port", errs)
-    if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
+    errs += [required(f"spec.service.{field}") for field in ("namespace", "name") if not service.get(field)]
+    if insecure and bundle:
         errs.append(invalid("spec.insecureSkipTLSVerify", True, "may not be true if caBundle is present"))
     return errs
 
 
+def validate_service_status(obj: Dict) -> list[Cause]:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    allowed = ("True", "False", "Unknown")
+    return [
+        not_supported(f"status.conditions[{i}].status", each.get("status"), allowed)
+        for i, each in enumerate(conditions) if each.get("status") not in allowed
+    ]
+
+
 API_SERVICE = Strategy(
-    default=default_service, prepare_for_create=prepare_service_for_create, validate=validate_service, has_generation=False,
+    default=default_service, prepare_for_create=prepare_service_for_create, validate=validate_service,
+    validate_status=lambda obj, old: validate_service_status(obj), has_generation=False,
     allow_unconditional_update=False,
 )

@@ -272,6 +272,20 @@ def _binding(role: str, subjects: list[Object]) -> Object:
     return _object("ClusterRoleBinding", role, roleRef=ref, subjects=subjects)
 
 
+def _authentication_reader() -> list[Object]:
+    """Who may read how servers of aggregated APIs know their clients.  Whoever runs such a server binds its account to the Role."""
+    name, where = "extension-apiserver-authentication-reader", "kube-system"
+    role = _object("Role", name, rules=rules(f"{READ} | core | configmaps | extension-apiserver-authentication"))
+    users = ("system:kube-controller-manager", "system:kube-scheduler")
+    binding = _object(
+        "RoleBinding", f"system::{name}", roleRef={"apiGroup": GROUP, "kind": "Role", "name": name},
+        subjects=[{"kind": "User", "apiGroup": GROUP, "name": user} for user in users],
+    )
+    for each in (role, binding):
+        each["metadata"]["namespace"] = where
+    return [role, binding]
+
+
 def bootstrap_objects() -> list[Object]:
     """ClusterRoles and ClusterRoleBindings, roles first."""
     found = []
@@ -286,6 +300,7 @@ def bootstrap_objects() -> list[Object]:
         found.append(_object("ClusterRole", name, labels, aggregationRule=selector, rules=rules(parts)))
     for name, text in CONTROLLERS.items():
         found.append(_object("ClusterRole", f"system:controller:{name}", rules=rules(text)))
+    found += _authentication_reader()
     for role, who in BINDINGS.items():
         found.append(_binding(role, [{"apiGroup": GROUP, "kind": kind, "name": name} for kind, name in who]))
     for name in CONTROLLERS:

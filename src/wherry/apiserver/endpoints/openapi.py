@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
+from typing import Any, Protocol
 
 from wherry.api.openapi import OpenAPI
 from wherry.api.resource import Resource
@@ -17,13 +18,34 @@ PROTO = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 PROTO_OLD = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
+class Elsewhere(Protocol):
+    """APIs that other servers serve."""
+
+    def openapi_v2(self) -> dict[str, Mapping[str, Any]]:
+        """By place (`apis/GROUP/VERSION`): {"paths", "definitions"}."""
+        ...
+
+    def openapi_v3(self) -> dict[str, str]:
+        """By place: the URL of its document, with its hash."""
+        ...
+
+    async def openapi_document(self, place: str, request: Request) -> Response:
+        """The v3 document from its server."""
+        ...
+
+
 class OpenAPIPaths:
     """The documents of the served resources."""
 
-    def __init__(self, resources: Iterable[Resource], clock: Clock) -> None:
-        self._clock = clock
-        self._documents = OpenAPI(tuple(resources))
+    def __init__(self, resources: Iterable[Resource], clock: Clock, elsewhere: Elsewhere) -> None:
+        self._clock, self._elsewhere = clock, elsewhere
+        self._resources = tuple(resources)
+        self._documents = OpenAPI(self._resources)
         self._building = asyncio.Lock()  # one thread builds; the others wait for it
+
+    def forget(self) -> None:
+        """What other servers serve has changed."""
+        self._documents = self._documents.with_others(self._elsewhere.openapi_v2())
 
     async def v2(self, request: Request) -> Response:
         accept = request.headers.get("accept", "")
@@ -37,8 +59,10 @@ class OpenAPIPaths:
         path = request.path.removeprefix("/openapi/v3").strip("/")
         if not path:
             async with self._building:
-                body = await asyncio.to_thread(self._documents.v3_index)
+                body = await asyncio.to_thread(self._documents.v3_index, self._elsewhere.openapi_v3())
             return Response(200, body)
+        if path in self._elsewhere.openapi_v3():
+            return await self._elsewhere.openapi_document(path, request)
         async with self._building:
             found = await asyncio.to_thread(self._documents.v3, path)
         if found is None:
