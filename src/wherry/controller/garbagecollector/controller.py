@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from wherry.api.types import meta_v1
 from wherry.apimachinery.errors import StatusError, is_conflict, is_not_found
 from wherry.client import PartialObjectMetadata, ResourceInfo
-from wherry.client.discovery import once_each, preferred_resources
+from wherry.client.discovery import discover, once_each
 from wherry.client.informer import Handler, Informer
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.garbagecollector.graph import ORPHAN, Graph, Node, Work
@@ -35,6 +35,7 @@ from wherry.controller.garbagecollector.plan import (
 log = logging.getLogger(__name__)
 
 DISCOVERY_PERIOD = 30.0  # seconds
+INITIAL_SYNC = 30.0  # seconds: upstream's initialSyncTimeout
 UNSEEN_OWNER = 5.0  # seconds until a dependent is looked at again whose owner no informer has shown yet
 IGNORED = {("", "events"), ("events.k8s.io", "events")}
 NEEDED = {"delete", "list", "watch", "patch"}
@@ -62,16 +63,25 @@ class GarbageCollector(Controller):
         while True:
             try:
                 await self.resync()
-                for informer in list(self._monitors.values()):
-                    await informer.wait_for_sync()
+                await self._synced()
                 self._complete.set()
             except (StatusError, OSError) as error:
                 log.warning("garbage collector: discovery: %s", error)
             await self.clock.sleep(DISCOVERY_PERIOD)
 
+    async def _synced(self) -> None:
+        """An API whose server tells of resources and cannot list them does not hold up all others."""
+        try:
+            async with asyncio.timeout(INITIAL_SYNC):
+                for informer in list(self._monitors.values()):
+                    await informer.wait_for_sync()
+        except TimeoutError:
+            log.warning("garbage collector: not all resource monitors could be synced, proceeding anyways")
+
     async def resync(self) -> None:
         """Start informers of resources that are new, end those of resources that are gone."""
-        found = await preferred_resources(self.client)
+        served = await discover(self.client)
+        found = [*served.resources, *(each for each in self._monitors if each.api_version in served.stale)]
         self._by_kind = {(each.group, each.kind): each for each in found}
         wanted = {each for each in once_each(found) if each.verbs >= NEEDED and (each.group, each.plural) not in IGNORED}
         for resource in wanted - self._monitors.keys():

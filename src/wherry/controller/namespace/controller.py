@@ -9,7 +9,7 @@ import msgspec
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client import PartialObjectMetadata, ResourceInfo
-from wherry.client.discovery import once_each, preferred_resources
+from wherry.client.discovery import discover, once_each
 from wherry.client.informer import Handler
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.namespace.plan import FINALIZER, Progress, conditions, order
@@ -63,10 +63,12 @@ class NamespaceController(Controller):
         """One round; Pods that are still there hold up everything else."""
         progress = Progress()
         try:
-            rounds = order(once_each(await preferred_resources(self.client)))
+            found = await discover(self.client)
         except StatusError as error:
             progress.discovery_error = error.message
             return progress
+        progress.discovery_error = found.failure  # what is known is deleted all the same
+        rounds = order(once_each(found.resources))
         for resources in rounds:
             for resource in resources:
                 await self._delete_all(name, resource, progress)

@@ -135,7 +135,7 @@ class MetricsClient:
             raise CannotCompute(f"{failed}no custom metrics API ({CUSTOM}) registered") from error
         version = group["preferredVersion"]["groupVersion"]
         try:
-            body = await self._get(f"/apis/{version}/{path}", f"{path.rpartition('/')[2]}.{CUSTOM}", query)
+            body = await self._get(f"/apis/{version}/{path}", _asked(path), query)
         except CannotCompute as error:
             raise CannotCompute(f"{failed}{error}") from error
         items = msgspec.json.decode(body, type=_MetricValueList).items
@@ -154,8 +154,20 @@ class MetricsClient:
         try:
             return (await self._client.raw("GET", path, query=[each for each in query if each[1]])).body
         except StatusError as error:
-            unserved = error.code == 404 and not (error.details or {}).get("name")
-            raise CannotCompute(f"the server could not find the requested resource (get {what})" if unserved else error.message) from error
+            details = error.details or {}
+            if error.code == 404 and not details.get("name"):
+                raise CannotCompute(f"the server could not find the requested resource (get {what})") from error
+            if error.code == 503 and not error.reason:  # the aggregator's own, which is no Status
+                raise CannotCompute(f"the server is currently unable to handle the request (get {what})") from error
+            raise CannotCompute(error.message) from error
+
+
+def _asked(path: str) -> str:
+    """Of namespaces/NAMESPACE/RESOURCE/NAME/METRIC, as client-go names it; of the namespace itself with `metrics` for a resource."""
+    _, namespace, resource, name, *_ = path.split("/")
+    if resource == "metrics":
+        return f"metrics.{CUSTOM} {name}"
+    return f"{resource}.{CUSTOM} {name}"
 
 
 def seconds(duration: str) -> float:
