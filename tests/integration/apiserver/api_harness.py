@@ -54,12 +54,14 @@ class API:
 
 
 @asynccontextmanager
-async def serve(clock: Clock, registry: Registry = BUILTIN, **options: Any) -> AsyncIterator[API]:
-    """A server over memory, with everything installed."""
+async def serve(clock: Clock, registry: Registry = BUILTIN, aggregate: bool = False, **options: Any) -> AsyncIterator[API]:
+    """A server over memory, with everything installed; `aggregate`: APIServices are followed."""
     async with await MemoryStorage.open(clock) as storage:
         server = APIServer(registry, storage, clock)
         await server.start()
-        install(server, Options("10.43.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1())), **options))
+        aggregator = install(server, Options("10.43.0.0/16", Signer(ec.generate_private_key(ec.SECP256R1())), **options))
+        if aggregate:
+            aggregator.start()
         try:
             yield API(server)
         finally:
