@@ -40,9 +40,9 @@ Object = dict[str, Any]
 class Refused(Exception):
     """Answered with a Status."""
 
-    def __init__(self, code: int, reason: str, message: str, name: str = "") -> None:
+    def __init__(self, code: int, reason: str, message: str, name: str = "", *causes: Object) -> None:
         super().__init__(message)
-        self.code, self.reason, self.name = code, reason, name
+        self.code, self.reason, self.name, self.causes = code, reason, name, list(causes)
 
 
 def not_found(name: str) -> Refused:
@@ -129,7 +129,9 @@ def check(obj: Object) -> None:
     """Raises Refused for what cannot be a Number."""
     name, value = obj.get("metadata", {}).get("name", ""), (obj.get("spec") or {}).get("value")
     if not isinstance(value, str) or not re.fullmatch(r"[0-9.]+(m|k|Ki|M|Mi|G|Gi)?", value):
-        raise Refused(422, "Invalid", f'Number.{GROUP} "{name}" is invalid: spec.value: Invalid value: {json.dumps(value)}: must be a quantity', name)
+        told = f"Invalid value: {json.dumps(value)}: must be a quantity"
+        cause = {"reason": "FieldValueInvalid", "message": told, "field": "spec.value"}
+        raise Refused(422, "Invalid", f'Number.{GROUP} "{name}" is invalid: spec.value: {told}', name, cause)
 
 
 def merged(old: Any, patch: Any) -> Any:
@@ -305,7 +307,8 @@ class Handler(BaseHTTPRequestHandler):
             self._trusted()
             self._route(json.loads(raw) if raw else {})
         except Refused as error:
-            details = {"group": GROUP, "kind": "numbers", **({"name": error.name} if error.name else {})}
+            kind = "Number" if error.reason == "Invalid" else "numbers"
+            details = {"group": GROUP, "kind": kind, **({"name": error.name} if error.name else {}), **({"causes": error.causes} if error.causes else {})}
             self._send({
                 "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": str(error), "reason": error.reason,
                 "details": details, "code": error.code,

@@ -333,6 +333,11 @@ async def test_metrics_come_from_an_add_on_while_there_is_one(api: API, extensio
     extension.answers["/apis/metrics.k8s.io/v1beta1/nodes"] = lambda request: {"kind": "NodeMetricsList", "items": ["theirs"]}
     await register(api, extension, "v1beta1.metrics.k8s.io", priority=100)
     assert (await api.call("GET", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"] == ["theirs"]
+    extension.answers["/apis/metrics.k8s.io/v1beta1"] = lambda request: web.Response(status=500)
+    await api.call("PATCH", f"{SERVICE}/ext", {"metadata": {"labels": {"a": "b"}}}, content_type="application/merge-patch+json")
+    await condition(api, "v1beta1.metrics.k8s.io", "FailedDiscoveryCheck")
+    assert (await api.call("GET", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"] == [], "our own while the add-on is down"
+    assert (await told(api))["metrics.k8s.io"] == own
     await api.call("DELETE", f"{APISERVICES}/v1beta1.metrics.k8s.io")
     assert (await api.call("GET", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"] == []
     assert (await told(api))["metrics.k8s.io"] == own

@@ -90,12 +90,15 @@ class Aggregator:
         backend = self._backends.get(service.name)
         if service.service is None or service.group == GROUP:
             self._drop(service.name, place)
-        elif backend is not None and backend.same_server(service):
-            backend.service = service
         else:
-            self._drop(service.name, place)
-            backend = self._backends[service.name] = Backend(service, self.places, self._certificate)
-            self._server.aggregated[place] = backend.handle
+            if backend is None or not backend.same_server(service):
+                self._drop(service.name, place)
+                backend = self._backends[service.name] = Backend(service, self.places, self._certificate)
+            backend.service = service
+            if place in FALLBACK and not service.available:
+                self._server.aggregated.pop(place, None)
+            else:
+                self._server.aggregated[place] = backend.handle
         if service != old:
             self._tell()
             self._queue.add(service.name)
@@ -114,7 +117,7 @@ class Aggregator:
         self.told.pop(name, None)
         backend = self._backends.pop(name, None)
         if backend is not None:
-            del self._server.aggregated[place]
+            self._server.aggregated.pop(place, None)
             task = asyncio.get_running_loop().create_task(backend.close(), name=f"connections of {name}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -149,7 +152,7 @@ class Aggregator:
         found = []
         for service in self.services.values():
             row = Registered(service.group, service.version, service.group_priority, service.version_priority)
-            if service.name in self._backends:
+            if (service.group, service.version) in self._server.aggregated:
                 told = self.told.get(service.name, Told())
                 row = Registered(row.group, row.version, row.group_priority, row.version_priority, told.resources, told.fresh)
             if row != self._builtin.get((service.group, service.version)):
@@ -256,6 +259,6 @@ class Aggregator:
             await self._server.write_status(GROUP, PLURAL, "", name, status)
 
 
-# Served by this server as long as nobody else registers to: in other clusters an add-on serves it, whose APIService is
-# created and deleted like any other.
+# Served by this server while nobody else does: in other clusters an add-on serves it, whose APIService is created and
+# deleted like any other.  Installing that add-on never takes figures away that are there already.
 FALLBACK = frozenset({("metrics.k8s.io", "v1beta1")})
