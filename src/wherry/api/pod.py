@@ -162,7 +162,9 @@ def effective_requests(pod: Pod, missing: Mapping[str, Quantity] | None = None, 
     def wanted(container: Container) -> Amounts:
         status = statuses.get(container.name)
         asked = parsed(container.resources.requests)
-        return {**least, **(_held(pod, asked, status.resources, status.allocated_resources) if status is not None else asked)}
+        if status is not None and status.resources is not None:
+            asked = _held(pod, asked, status.resources.requests, status.allocated_resources)
+        return {**least, **asked}
 
     total = _aggregate(
         (wanted(c) for c in spec.containers),
@@ -171,7 +173,7 @@ def effective_requests(pod: Pod, missing: Mapping[str, Quantity] | None = None, 
     if spec.resources is not None:
         whole = parsed(spec.resources.requests)
         if held and pod.status.resources is not None and any(map(_pod_level, whole)):
-            whole = _held(pod, whole, pod.status.resources, pod.status.allocated_resources)
+            whole = _held(pod, whole, pod.status.resources.requests, pod.status.allocated_resources)
         total |= {name: amount for name, amount in whole.items() if _pod_level(name)}
     add(total, parsed(spec.overhead))
     return total
@@ -191,24 +193,36 @@ def _resized(pod: Pod) -> dict[str, ContainerStatus]:
     return {each.name: each for each in told if each.resources is not None}
 
 
-def _held(pod: Pod, asked: Amounts, given: ResourceRequirements | None, allocated: Mapping[str, str]) -> Amounts:
+def _held(pod: Pod, asked: Amounts, given: Mapping[str, str], allocated: Mapping[str, str]) -> Amounts:
     """The most of what is asked for, what it has and what it was promised; an infeasible wish does not count."""
     pending = get_condition(pod, "PodResizePending")
     total = {} if pending is not None and pending.reason == "Infeasible" else dict(asked)
-    _raise(total, parsed(given.requests if given is not None else {}))
+    _raise(total, parsed(given))
     _raise(total, parsed(allocated))
     return total
 
 
-def effective_limits(pod: Pod) -> Amounts:
-    """What the Pod may use at most, of the resources that are limited; overhead counts where there is a limit."""
+def effective_limits(pod: Pod, *, held: bool = False) -> Amounts:
+    """What the Pod may use at most, of the resources that are limited; overhead counts where there is a limit.
+
+    `held` as with `effective_requests`.
+    """
     spec = pod.spec
+    statuses = _resized(pod) if held else {}
+
+    def wanted(container: Container) -> Amounts:
+        status, asked = statuses.get(container.name), parsed(container.resources.limits)
+        return _held(pod, asked, status.resources.limits, {}) if status is not None and status.resources is not None else asked
+
     total = _aggregate(
-        (parsed(c.resources.limits) for c in spec.containers),
-        ((is_sidecar(c), parsed(c.resources.limits)) for c in spec.init_containers),
+        (wanted(c) for c in spec.containers),
+        ((True, wanted(c)) if is_sidecar(c) else (False, parsed(c.resources.limits)) for c in spec.init_containers),
     )
     if spec.resources is not None:
-        total |= {name: amount for name, amount in parsed(spec.resources.limits).items() if _pod_level(name)}
+        whole = parsed(spec.resources.limits)
+        if held and pod.status.resources is not None and any(map(_pod_level, whole)):
+            whole = _held(pod, whole, pod.status.resources.limits, {})
+        total |= {name: amount for name, amount in whole.items() if _pod_level(name)}
     add(total, {name: amount for name, amount in parsed(spec.overhead).items() if name in total})
     return total
 

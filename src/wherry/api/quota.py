@@ -22,6 +22,7 @@ from wherry.api.types.core_v1 import (
     ScopedResourceSelectorRequirement,
     Service,
 )
+from wherry.api.volumes import claim_class
 from wherry.apimachinery.quantity import ZERO, Quantity, from_value, parse
 from wherry.util.clock import parse_rfc3339
 
@@ -35,7 +36,8 @@ CLASSIC = frozenset({"configmaps", "secrets", "services", CLAIMS, "replicationco
 TYPED: dict[Kind, type[Any]] = {("", "pods"): Pod, ("", "services"): Service, ("", CLAIMS): PersistentVolumeClaim}
 _SERVICES = ("services.nodeports", "services.loadbalancers")
 _BARE = ("cpu", "memory", "ephemeral-storage")  # the plain name means the request
-COMPUTE = (*_BARE, *(f"{kind}.{name}" for kind in ("requests", "limits") for name in _BARE))
+# What every container has to say for itself when a quota counts it.
+COMPUTE = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,11 @@ def _pod(pod: Pod, found: Usage) -> Weight:
     if meta.deletion_timestamp and meta.deletion_grace_period_seconds is not None:
         until = parse_rfc3339(meta.deletion_timestamp) + meta.deletion_grace_period_seconds
     used: Usage = {**found, "pods": ONE}
-    for name, amount in pods.effective_requests(pod).items():
+    for name, amount in pods.effective_requests(pod, held=True).items():
         used[f"requests.{name}"] = amount
         if name in _BARE or name.startswith("hugepages-"):
             used[name] = amount
-    for name, amount in pods.effective_limits(pod).items():
+    for name, amount in pods.effective_limits(pod, held=True).items():
         used[f"limits.{name}"] = amount
     return Weight(used, scope, until=until, rest=found)
 
@@ -144,14 +146,18 @@ def _crosses_namespaces(affinity: Affinity) -> bool:
 
 
 def unspecified(hard: Iterable[str], obj: Mapping[str, Any]) -> str:
-    """Which containers of a Pod do not say what the quota counts: "limits.cpu for: c1,c2; memory for: c1"."""
+    """Which containers of a Pod do not say what the quota counts: "limits.cpu for: c1,c2; memory for: c1".
+
+    None has to when anything is said for the whole Pod.
+    """
     spec = obj.get("spec") or {}
+    whole = spec.get("resources") or {}
+    if whole.get("requests") or whole.get("limits"):
+        return ""
     missing: dict[str, list[str]] = {}
-    for name in sorted(set(hard) & set(COMPUTE)):
+    for name in sorted(COMPUTE.intersection(hard)):
         kind, _, resource = name.rpartition(".")
         kind = kind or "requests"
-        if resource in ((spec.get("resources") or {}).get(kind) or {}):
-            continue  # said for the whole Pod
         for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
             if resource not in ((container.get("resources") or {}).get(kind) or {}):
                 missing.setdefault(name, []).append(container["name"])
@@ -176,7 +182,7 @@ def _claim(claim: PersistentVolumeClaim) -> Usage:
     requested = [text for text in (claim.spec.resources.requests.get("storage"), claim.status.allocated_resources.get("storage")) if text]
     amount = max(map(parse, requested), default=None)  # a volume that grows, or could not, takes the greater
     found: Usage = {} if amount is None else {"requests.storage": amount}
-    if name := claim.spec.storage_class_name:
+    if name := claim_class(claim):
         found[f"{name}{OF_CLASS}{CLAIMS}"] = ONE
         if amount is not None:
             found[f"{name}{OF_CLASS}requests.storage"] = amount

@@ -91,6 +91,24 @@ def test_what_a_pod_holds_in_the_midst_of_a_resize(made: Pod, cpu: str) -> None:
     assert str(pods.effective_requests(made, held=True)["cpu"]) == cpu
 
 
+def limited(asks: str, has: str | None, **status: Any) -> Pod:
+    told = [] if has is None else [{"name": "c", "resources": {"limits": {"cpu": has}}}]
+    return pod({"containers": [container(limits={"cpu": asks})]}, containerStatuses=told, **status)
+
+
+@pytest.mark.parametrize(
+    ("made", "cpu"),
+    [
+        (limited("1", None), "1"), (limited("1", "2"), "2"), (limited("3", "2"), "3"),
+        (limited("3", "2", conditions=DEFERRED), "3"), (limited("3", "2", conditions=INFEASIBLE), "2"),
+        (pod({"containers": [container(limits={"cpu": "1"})], "resources": {"limits": {"cpu": "1"}}}, resources={"limits": {"cpu": "2"}}), "2"),
+    ],
+    ids=["nothing-told", "shrinks", "grows", "deferred", "infeasible", "pod-level"],
+)
+def test_what_a_pod_may_use_in_the_midst_of_a_resize(made: Pod, cpu: str) -> None:
+    assert str(pods.effective_limits(made, held=True)["cpu"]) == cpu
+
+
 def test_overhead_limits_only_what_is_limited() -> None:
     made = pod({"containers": [container(limits={"cpu": "1"})], "overhead": {"cpu": "1", "memory": "1Gi"}})
     assert {name: str(amount) for name, amount in pods.effective_limits(made).items()} == {"cpu": "2"}

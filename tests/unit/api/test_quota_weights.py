@@ -64,6 +64,25 @@ def test_usage(kind: Kind, obj: Any, expected: dict[str, str]) -> None:
     assert {name: str(amount) for name, amount in weigh(kind, obj).usage.items()} == expected
 
 
+def test_the_beta_annotation_names_the_class_of_a_claim() -> None:
+    made = claim("1Gi", "field")
+    made["metadata"]["annotations"] = {"volume.beta.kubernetes.io/storage-class": "old"}
+    assert "old.storageclass.storage.k8s.io/requests.storage" in weigh(CLAIMS, made).usage
+
+
+@pytest.mark.parametrize(("asks", "has", "conditions", "counted"), [
+    ("1", "2", [], "2"), ("3", "2", [], "3"), ("3", "2", [{"type": "PodResizePending", "status": "True", "reason": "Infeasible"}], "2"),
+])
+def test_a_pod_that_is_resized_counts_for_what_it_has_and_what_it_is_to_have(
+    asks: str, has: str, conditions: list[Any], counted: str,
+) -> None:
+    amounts = {"requests": {"cpu": has}, "limits": {"cpu": has}}
+    resized = pod({"cpu": asks}, {"cpu": asks})
+    resized["status"] |= {"conditions": conditions, "containerStatuses": [{"name": "c", "resources": amounts}]}
+    usage = weigh(PODS, resized).usage
+    assert {str(usage[name]) for name in ("cpu", "requests.cpu", "limits.cpu")} == {counted}
+
+
 def test_a_pod_that_goes_counts_until_its_time_is_over() -> None:
     going = pod({"cpu": "1"})
     going["metadata"] |= {"deletionTimestamp": "2023-11-14T22:13:20Z", "deletionGracePeriodSeconds": 30}
@@ -135,3 +154,5 @@ def test_scopes(spec: ResourceQuotaSpec, kind: Kind, obj: Any, expected: bool) -
 def test_containers_that_do_not_say() -> None:
     assert unspecified(["limits.cpu", "memory", "pods"], pod({"memory": "1Mi"})) == "limits.cpu for: c"
     assert unspecified(["limits.cpu"], pod(resources={"limits": {"cpu": "1"}})) == ""
+    assert unspecified(["memory"], pod(resources={"limits": {"cpu": "1"}})) == "", "a Pod that says anything for itself says enough"
+    assert unspecified(["limits.ephemeral-storage", "requests.ephemeral-storage"], pod()) == ""

@@ -118,3 +118,17 @@ def test_endpoints_tell_ready_from_not_ready_and_leave_out_those_that_go():
     assert ([a.ip for a in found[0].addresses], [a.ip for a in found[0].not_ready_addresses], over) == (
         ["10.0.0.2"], ["10.0.0.3"], False,
     )
+
+
+def test_slices_of_a_namesake_that_is_gone_are_neither_used_nor_filled():
+    made = stored(plan(service(), [pod(1)], [], NODES).create)
+    stranger = msgspec.structs.replace(service(), metadata=meta_v1.ObjectMeta(name="web", namespace="d", uid="another"))
+    for pods in ([pod(1)], []):
+        steps = plan(stranger, pods, made, NODES)
+        assert (len(steps.create), steps.update, steps.delete) == (1, [], made)
+
+
+def test_only_an_endpoint_that_is_ready_is_hinted_at():
+    near = service(traffic_distribution="PreferSameNode")
+    made = plan(near, [pod(1), pod(2, ready=False), pod(3, going=True)], [], NODES).create[0]
+    assert [each.hints is not None for each in made.endpoints] == [True, False, False]

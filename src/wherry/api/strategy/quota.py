@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from wherry.api.resource import Strategy
@@ -48,14 +49,17 @@ def _amounts(amounts: Dict | None, path: str, errs: Causes) -> None:
     for name, amount in sorted_items(amounts):
         where = f"{path}[{name}]"
         errs.extend(invalid(where, name, fault) for fault in resource_name_faults(name))
-        standard = name in QUOTA or is_huge_page(name) or name.startswith("requests.hugepages-")
-        if "/" not in name and not standard:
+        if "/" not in name and not _is_standard(name):
             errs.append(invalid(where, name, "must be a standard resource for quota"))
         validate_amount(name, amount, where, errs)
 
 
+def _is_standard(name: str) -> bool:
+    return name in QUOTA or is_huge_page(name) or name.startswith("requests.hugepages-")
+
+
 def _scope_fits(scope: str, resource: str) -> bool:
-    if resource not in QUOTA:
+    if scope not in SCOPES or not _is_standard(resource):
         return True
     if scope == "BestEffort":
         return resource == "pods"
@@ -69,31 +73,54 @@ def _scopes(spec: Dict, errs: Causes) -> None:
     for scope in given:
         if scope not in SCOPES:
             errs.append(invalid("spec.scopes", given, "unsupported scope"))
-        elif not all(_scope_fits(scope, name) for name in spec.get("hard") or ()):
-            errs.append(invalid("spec.scopes", given, "unsupported scope applied to resource"))
+        for name in spec.get("hard") or ():
+            if not _scope_fits(scope, name):
+                errs.append(invalid("spec.scopes", given, "unsupported scope applied to resource"))
     for pair in CONFLICTING:
         if set(pair) <= set(given):
             errs.append(invalid("spec.scopes", given, "conflicting scopes"))
+
+
+def _scope_selector(spec: Dict, errs: Causes) -> None:
     path = "spec.scopeSelector.matchExpressions"
-    for expression in (spec.get("scopeSelector") or {}).get("matchExpressions") or ():
-        scope, operator, values = (expression.get(k) or "" for k in ("scopeName", "operator", "values"))
+    expressions = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    for expression in expressions:
+        scope = expression.get("scopeName") or ""
         if scope not in SCOPES:
             errs.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
-        if scope in SCOPES and scope not in ("PriorityClass", "VolumeAttributesClass") and operator != "Exists":
-            words = (
-                "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
-                "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
-            )
-            errs.append(invalid(f"{path}.operator", operator, words))
-        if operator in ("In", "NotIn"):
-            if not values:
-                errs.append(required(f"{path}.values", "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
-        elif operator in ("Exists", "DoesNotExist"):
-            if values:
-                words = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
-                errs.append(invalid(f"{path}.values", values, words))
-        else:
-            errs.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
+        for name in spec.get("hard") or ():
+            if not _scope_fits(scope, name):
+                errs.append(invalid(path, _printed(expressions), "unsupported scope applied to resource"))
+        _scope_operator(expression, path, errs)
+    found = {each.get("scopeName") for each in expressions}
+    for pair in CONFLICTING:
+        if set(pair) <= found:
+            errs.append(invalid(path, spec.get("scopes"), "conflicting scopes"))
+
+
+def _printed(expressions: Iterable[Dict]) -> Dict:
+    """As upstream prints a selector: by the names of its Go fields."""
+    keys = {"ScopeName": "scopeName", "Operator": "operator", "Values": "values"}
+    return {"MatchExpressions": [{name: each.get(key) for name, key in keys.items()} for each in expressions]}
+
+
+def _scope_operator(expression: Dict, path: str, errs: Causes) -> None:
+    scope, operator, values = (expression.get(k) or "" for k in ("scopeName", "operator", "values"))
+    if scope in SCOPES and scope not in ("PriorityClass", "VolumeAttributesClass") and operator != "Exists":
+        words = (
+            "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+            "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
+        )
+        errs.append(invalid(f"{path}.operator", operator, words))
+    if operator in ("In", "NotIn"):
+        if not values:
+            errs.append(required(f"{path}.values", "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
+    elif operator in ("Exists", "DoesNotExist"):
+        if values:
+            words = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
+            errs.append(invalid(f"{path}.values", values, words))
+    else:
+        errs.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
 
 
 def validate_quota(obj: Dict) -> list[Cause]:
@@ -101,6 +128,7 @@ def validate_quota(obj: Dict) -> list[Cause]:
     spec = obj.get("spec") or {}
     _amounts(spec.get("hard"), "spec.hard", errs)
     _scopes(spec, errs)
+    _scope_selector(spec, errs)
     return errs
 
 

@@ -14,12 +14,12 @@ import msgspec
 
 from wherry.api.types import core_v1, discovery_v1, meta_v1
 from wherry.controller.endpointslice.ports import Ports, ports_of
-from wherry.controller.ownership import controller_ref
+from wherry.controller.endpointslice.topology import ZONE, Ratios, add_hints, is_automatic
+from wherry.controller.ownership import controlled_by, controller_ref
 from wherry.controller.podutil import is_ready, is_terminal
 
 MANAGED_BY, MANAGER = "endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"
 SERVICE_NAME, HEADLESS = "kubernetes.io/service-name", "service.kubernetes.io/headless"
-ZONE = "topology.kubernetes.io/zone"
 MAX_ENDPOINTS = 100
 _RESERVED = frozenset({MANAGED_BY, SERVICE_NAME, HEADLESS})
 
@@ -29,13 +29,15 @@ class Plan:
     create: list[discovery_v1.EndpointSlice] = field(default_factory=list)
     update: list[discovery_v1.EndpointSlice] = field(default_factory=list)  # whole, with the metadata that was seen
     delete: list[discovery_v1.EndpointSlice] = field(default_factory=list)
+    allocated: dict[str, Mapping[str, int]] = field(default_factory=dict)  # of each family with hints by CPU: how many a zone
+    unhinted: dict[str, str] = field(default_factory=dict)  # of each family that should have had some: why it has none
 
 
 def plan(
     service: core_v1.Service, pods: Iterable[core_v1.Pod], slices: Sequence[discovery_v1.EndpointSlice],
-    nodes: Mapping[str, core_v1.Node],
+    nodes: Mapping[str, core_v1.Node], ratios: Ratios | None = None,
 ) -> Plan:
-    """`pods` are those that the Service selects; `slices` those that we manage for it."""
+    """`pods` are those that the Service selects; `slices` those that we manage for it; `ratios` the zones' shares of the CPU."""
     result = Plan()
     pods, families = list(pods), address_types(service)
     for slice_ in slices:
@@ -43,11 +45,29 @@ def plan(
             result.delete.append(slice_)
     for family in families:
         mine = [slice_ for slice_ in slices if slice_.address_type == family]
-        part = _Family(service, family).plan(_desired(service, pods, family, nodes), mine)
+        part = _Family(service, family).plan(_desired(service, pods, family, nodes, _hints_given(service, mine)), mine)
+        if is_automatic(service):
+            _hint(part, family, mine, ratios or {})
         result.create += part.create
         result.update += part.update
         result.delete += part.delete
+        result.allocated |= part.allocated
+        result.unhinted |= part.unhinted
     return result
+
+
+def _hint(part: Plan, family: str, slices: Sequence[discovery_v1.EndpointSlice], ratios: Ratios) -> None:
+    """Hints by the zones' CPU; a slice that would have stayed as it is may have to be written for them."""
+    touched = {each.metadata.name for each in (*part.update, *part.delete)}
+    unchanged = [each for each in slices if each.metadata.name not in touched]
+    hinted = add_hints([*part.create, *part.update], unchanged, ratios)
+    new, last = len(part.create), len(part.create) + len(part.update)
+    part.create, part.update = hinted.slices[:new], hinted.slices[new:last]
+    part.update += [after for before, after in zip(unchanged, hinted.slices[last:], strict=True) if after != before]
+    if hinted.why:
+        part.unhinted[family] = hinted.why
+    else:
+        part.allocated[family] = hinted.allocated
 
 
 def address_types(service: core_v1.Service) -> tuple[str, ...]:
@@ -83,8 +103,9 @@ def endpoint(service: core_v1.Service, pod: core_v1.Pod, ips: list[str], node: c
     ready = bool(service.spec.publish_not_ready_addresses) or (serving and not terminating)
     named = pod.spec.hostname and pod.spec.subdomain == service.metadata.name
     zone = node.metadata.labels.get(ZONE, "") if node is not None else ""
+    near = hints(service.spec.traffic_distribution, zone, pod.spec.node_name) if ready and not is_automatic(service) else None
     return discovery_v1.Endpoint(
-        addresses=ips, hints=hints(service.spec.traffic_distribution, zone, pod.spec.node_name),
+        addresses=ips, hints=near,
         hostname=pod.spec.hostname if named else "", node_name=pod.spec.node_name,
         conditions=discovery_v1.EndpointConditions(ready=ready, serving=serving, terminating=terminating),
         zone=zone,
@@ -102,10 +123,18 @@ def hints(distribution: str, zone: str, node: str) -> discovery_v1.EndpointHints
 
 
 Desired = dict[Ports, dict[str, discovery_v1.Endpoint]]  # by the ports they have, then by the Pod's uid
+Given = dict[str, discovery_v1.EndpointHints | None]  # by the Pod's uid
+
+
+def _hints_given(service: core_v1.Service, slices: Sequence[discovery_v1.EndpointSlice]) -> Given:
+    """Hints by CPU are no endpoint's own: it keeps what it has until all are looked at together."""
+    if not is_automatic(service):
+        return {}
+    return {_uid(each): each.hints for slice_ in slices for each in slice_.endpoints}
 
 
 def _desired(
-    service: core_v1.Service, pods: Iterable[core_v1.Pod], family: str, nodes: Mapping[str, core_v1.Node],
+    service: core_v1.Service, pods: Iterable[core_v1.Pod], family: str, nodes: Mapping[str, core_v1.Node], given: Given,
 ) -> Desired:
     desired: Desired = {}
     for pod in pods:
@@ -115,7 +144,10 @@ def _desired(
         node = nodes.get(pod.spec.node_name)
         if node is None and not service.spec.publish_not_ready_addresses:
             continue  # its node is gone: so will be the Pod
-        desired.setdefault(ports_of(service, pod), {})[pod.metadata.uid] = endpoint(service, pod, ips, node)
+        made = endpoint(service, pod, ips, node)
+        if (kept := given.get(pod.metadata.uid)) is not None:
+            made = msgspec.structs.replace(made, hints=kept)
+        desired.setdefault(ports_of(service, pod), {})[pod.metadata.uid] = made
     return desired
 
 
@@ -133,14 +165,17 @@ class _Family:
     def plan(self, desired: Desired, slices: Sequence[discovery_v1.EndpointSlice]) -> Plan:
         result = Plan()
         by_ports: dict[Ports, list[discovery_v1.EndpointSlice]] = {}
+        foreign = [each for each in slices if not controlled_by(each, self.service)]  # a namesake's, which has gone
         for slice_ in slices:
-            by_ports.setdefault(tuple(slice_.ports), []).append(slice_)
+            if slice_ not in foreign:
+                by_ports.setdefault(tuple(slice_.ports), []).append(slice_)
         for ports, endpoints in desired.items():
             self._fill(ports, endpoints, by_ports.pop(ports, []), result)
         result.delete += [slice_ for rest in by_ports.values() for slice_ in rest]
-        if not result.create and len(result.delete) == len(slices):
+        if not result.create and len(result.delete) + len(foreign) == len(slices):
             result.create.append(self._new((), []))  # a Service always has a slice: an empty one, if need be
         self._recycle(result)
+        result.delete += foreign
         return result
 
     def _fill(
