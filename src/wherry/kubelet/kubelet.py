@@ -18,7 +18,8 @@ from wherry.apimachinery.http import Request, Response
 from wherry.client import Client
 from wherry.client.informer import Handler, SharedInformerFactory
 from wherry.client.recorder import EventRecorder
-from wherry.kubelet.admission import admit
+from wherry.kubelet.admission import AFFINITY, Rejection, admit
+from wherry.kubelet.allocation import RETRY_SECONDS, AllocationManager
 from wherry.kubelet.backoff import Backoff
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Killer
@@ -75,10 +76,12 @@ class Kubelet:
         self._informers = SharedInformerFactory(client, clock)
         self._services = (shared or self._informers).informer(core_v1.Service)
         self._pods = self._informers.informer(core_v1.Pod, field_selector=f"spec.nodeName={config.node_name}")
+        self._nodes = self._informers.informer(core_v1.Node, field_selector=f"metadata.name={config.node_name}")
         self._by_uid: dict[str, core_v1.Pod] = {}
         self._rejected: set[str] = set()
         self._changed: dict[str, asyncio.Event] = {}
         self._listed = asyncio.Event()  # the runtime's containers are known
+        self._doubtful: asyncio.Queue[core_v1.Pod] = asyncio.Queue()  # the node's labels as they are known refuse them
         self._remains: asyncio.Queue[tuple[core_v1.Pod | None, str]] = asyncio.Queue()
         self._last_objects: dict[str, core_v1.Pod] = {}
         self.cache = PodCache(runtime, clock, self._kick)
@@ -87,6 +90,7 @@ class Kubelet:
         self.config_maps = ObjectManager(self._informers, core_v1.ConfigMap, config_map_references, self._kick)
         self.secrets = ObjectManager(self._informers, core_v1.Secret, secret_references, self._kick)
         self.node = NodeReporter(config, client, runtime, clock, self.machine, self.events, pressures=lambda: self.eviction.pressures)
+        self.allocation = AllocationManager(self._capacity, self._accepted, self.events, self._reallocated)
         self.tokens = TokenManager(client, clock)
         self.volumes = VolumeManager(self._volume_context(mounter or _mounter()), self.events, clock)
         self.kuberuntime = self._make_kuberuntime()
@@ -159,7 +163,7 @@ class Kubelet:
         self._sync = PodSync(
             config=self.config, clock=self.clock, cache=self.cache, kuberuntime=self.kuberuntime, statuses=self.statuses,
             volumes=self.volumes, probes=self.probes, config_maps=self.config_maps, secrets=self.secrets, tokens=self.tokens,
-            events=self.events, runtime_name=runtime_name, wait_for_change=self._waiter,
+            events=self.events, allocation=self.allocation, runtime_name=runtime_name, wait_for_change=self._waiter,
         )
         self.workers = PodWorkers(
             self._sync, self.clock, retry=self.config.retry_period, resync=self.config.sync_frequency, on_finished=self._finished,
@@ -170,6 +174,8 @@ class Kubelet:
                 self._spawn(group, self._informers.run(), "informers")
                 self._spawn(group, self.cache.run(self._listed.set), "pleg")
                 self._spawn(group, self._remove_remains(), "remains")
+                self._spawn(group, self._look_again(), "doubtful pods")
+                self._spawn(group, self._retry_resizes(), "resizes")
                 self._spawn(group, LogRotator(self.runtime, self.clock, self.config).run(), "log rotation")
                 self.events.node("Normal", "Starting", "Starting kubelet.")
                 await self.node.register()
@@ -177,6 +183,7 @@ class Kubelet:
                 self._spawn(group, self.node.run_lease(), "node lease")
                 await self._listed.wait()
                 await self._services.wait_for_sync()
+                await self._nodes.wait_for_sync()
                 self._pods.add_handler(Handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted))
                 await self._pods.wait_for_sync()
                 await self._remove_orphans()
@@ -199,31 +206,83 @@ class Kubelet:
 
     # Pods come, change and go ------------------------------------------------------------------
 
-    def _pod_added(self, pod: core_v1.Pod) -> None:
-        others = [each for uid, each in self._by_uid.items() if uid not in self._rejected]
-        self._by_uid[pod.metadata.uid] = pod
-        if self._admits(pod, others) and self.workers is not None:
-            self.workers.update(pod)
+    def _accepted(self) -> list[core_v1.Pod]:
+        return [each for uid, each in self._by_uid.items() if uid not in self._rejected]
 
-    def _admits(self, pod: core_v1.Pod, others: list[core_v1.Pod]) -> bool:
+    def _capacity(self) -> dict[str, str]:
+        """What Pods can have of the node, extended resources included."""
+        node = self._nodes.store.get(self.config.node_name)
+        return {**(node.status.allocatable if node is not None else {}), **self.node.capacity()}
+
+    def _pod_added(self, pod: core_v1.Pod) -> None:
+        self._by_uid[pod.metadata.uid] = pod
+        refused = self._refusal(pod, self._nodes.store.get(self.config.node_name))
+        if refused is None:
+            self._accept(pod)
+            return
+        self._rejected.add(pod.metadata.uid)  # until it is known better
+        if refused.reason == AFFINITY:
+            self._doubtful.put_nowait(pod)
+        else:
+            self._reject(pod, refused)
+
+    def _refusal(self, pod: core_v1.Pod, node: core_v1.Node | None) -> Rejection | None:
         """What runs, has ended or goes is looked after in any case; a new Pod must fit."""
         uid = pod.metadata.uid
         if is_terminal(pod.status.phase) or pod.metadata.deletion_timestamp or self.cache.get(uid).sandboxes:
-            return True
-        refused = admit(pod, others, self.node.capacity(), self.machine, self.config.allowed_unsafe_sysctls)
-        if refused is not None:
-            self._rejected.add(uid)
-            self.statuses.reject(pod, refused.reason, refused.message)
-            self.events.pod(pod, "Warning", refused.reason, refused.message)
-        return refused is None
+            return None
+        others = [self.allocation.of(each) for each in self._accepted() if each.metadata.uid != uid]
+        return admit(pod, others, self._capacity(), self.machine, self.config.allowed_unsafe_sysctls, node)
+
+    def _accept(self, pod: core_v1.Pod) -> None:
+        if self.workers is not None:
+            self.workers.update(self.allocation.add(pod))
+
+    def _reject(self, pod: core_v1.Pod, refused: Rejection) -> None:
+        self.statuses.reject(pod, refused.reason, refused.message)
+        self.events.pod(pod, "Warning", refused.reason, refused.message)
+
+    async def _look_again(self) -> None:
+        """The scheduler may know of labels that have not come here yet: ask before a Pod is refused for lack of them."""
+        while True:
+            pod = await self._doubtful.get()
+            node = self._nodes.store.get(self.config.node_name)
+            try:
+                node = await self.client.get(core_v1.Node, self.config.node_name)
+            except (StatusError, OSError) as error:
+                log.debug("node %s cannot be read: %s", self.config.node_name, error)
+            pod = self._by_uid.get(pod.metadata.uid, pod)
+            if pod.metadata.uid not in self._by_uid:
+                continue
+            refused = self._refusal(pod, node)
+            if refused is not None:
+                self._reject(pod, refused)
+            else:
+                self._rejected.discard(pod.metadata.uid)
+                self._accept(pod)
 
     def _pod_updated(self, old: core_v1.Pod, pod: core_v1.Pod) -> None:
         self._by_uid[pod.metadata.uid] = pod
         self.statuses.reconcile(pod)
         if pod.metadata.uid in self._rejected and not pod.metadata.deletion_timestamp:
             return
+        if old.spec != pod.spec:
+            self.allocation.update(pod)
         if self.workers is not None and _concerns_us(old, pod):
-            self.workers.update(pod)
+            self.workers.update(self.allocation.of(pod))
+        if old.spec != pod.spec or (is_terminal(pod.status.phase) and not is_terminal(old.status.phase)):
+            self.allocation.retry()
+
+    def _reallocated(self, uid: str) -> None:
+        """What a Pod was promised has changed, or what is said of its wish."""
+        pod = self._by_uid.get(uid)
+        if pod is not None and self.workers is not None:
+            self.workers.update(self.allocation.of(pod))
+
+    async def _retry_resizes(self) -> None:
+        while True:
+            await self.clock.sleep(RETRY_SECONDS)
+            self.allocation.retry()
 
     def _pod_deleted(self, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
@@ -233,9 +292,11 @@ class Kubelet:
             self.statuses.forget(uid)
             if self.workers is not None:
                 self.workers.remove(pod)
-            return
-        self._last_objects[uid] = pod
-        self.workers.remove(pod)
+        else:
+            self._last_objects[uid] = pod
+            self.workers.remove(self.allocation.of(pod))
+        self.allocation.forget(uid)
+        self.allocation.retry()
 
     async def _catch_up(self) -> None:
         """What the server tells of Pods that ran here earlier may be long over."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wherry.api.types import core_v1
+from wherry.kubelet.allocation import AllocationManager
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.container.kill import Grace
 from wherry.kubelet.container.kuberuntime import KubeRuntime, SandboxError
@@ -60,6 +61,7 @@ class PodSync:
     secrets: ObjectManager[core_v1.Secret]
     tokens: TokenManager
     events: Events
+    allocation: AllocationManager
     runtime_name: str
     wait_for_change: Callable[[str], Waiter]
     ready: dict[str, frozenset[str]] = field(default_factory=dict)  # uid -> containers that ran at the last round
@@ -71,6 +73,7 @@ class PodSync:
     async def sync_pod(self, pod: core_v1.Pod, interrupt: Interrupt) -> Outcome:
         uid = pod.metadata.uid
         state = await self.cache.refresh(uid)
+        self.allocation.actuated(pod, not self.kuberuntime.to_resize(pod, state))
         status = await self._status(pod, state)
         self.statuses.update(pod, status, could_run=True)
         if is_terminal(status["phase"]):
@@ -86,6 +89,9 @@ class PodSync:
         except (VolumeError, SandboxError, RuntimeFault) as error:
             log.info("pod %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
             return Outcome(retry_in=self.config.retry_period)
+        if result.resize_fault:
+            self.allocation.failed(pod, result.resize_fault)
+            self.statuses.update(pod, await self._status(pod, self.cache.get(uid)), could_run=True)
         if result.resized:
             return Outcome(retry_in=0.0, exact=True)
         if _began_to_wait(before, self.kuberuntime.reasons.get(uid, {})):
@@ -112,7 +118,7 @@ class PodSync:
             host_ip=self.config.node_ip, runtime_name=self.runtime_name,
             reasons={} if terminal else self.kuberuntime.reasons.get(pod.metadata.uid, {}),
             readiness=self.probes.results["Readiness"].get, startup=self.probes.results["Startup"].get,
-            messages=await self._messages(state), terminal=terminal,
+            messages=await self._messages(state), terminal=terminal, resizing=self.allocation.conditions(pod.metadata.uid),
             up_to_date=lambda container, run: self.kuberuntime.has_resources(pod, container, run),
         )
         status = generate_status(pod, state, old, inputs)

@@ -45,6 +45,10 @@ class StartError(Exception):
         self.reason, self.message = reason, message
 
 
+class ResizeError(Exception):
+    """A container may not be given the resources that were promised."""
+
+
 class SandboxError(Exception):
     """A Pod's sandbox could not be made."""
 
@@ -55,6 +59,7 @@ class SyncResult:
 
     failed: bool = False
     resized: bool = False  # a container has other resources now: its status is to be told anew
+    resize_fault: str = ""  # why one could not be given others
     retry_in: float | None = None
 
 
@@ -95,7 +100,10 @@ class KubeRuntime:
                 status = next(c for c in state.containers if c.id == kill.container_id)
                 await self.killer.kill(pod, status, kill.message, kill.reason)
                 await self.cache.observe_container(kill.container_id)
-            result.resized = await self._resize(pod, state, {kill.container_id for kill in actions.containers_to_kill})
+            try:
+                result.resized = await self._resize(pod, state, {kill.container_id for kill in actions.containers_to_kill})
+            except (RuntimeFault, ResizeError) as error:
+                result.failed, result.resize_fault = True, str(error)
         sandbox_id = actions.sandbox_id
         if actions.create_sandbox:
             interrupt.check()
@@ -110,11 +118,9 @@ class KubeRuntime:
 
         A container whose resizePolicy asks for a restart was planned to be killed instead.  True when something changed.
         """
-        changed = [
-            (container, status) for container in [*pod.spec.init_containers, *pod.spec.containers]
-            if (status := state.find(container.name)) is not None and status.state == ContainerState.RUNNING
-            and status.id not in killed and not self.has_resources(pod, container, status)
-        ]
+        changed = [(container, status) for container, status in self.to_resize(pod, state) if status.id not in killed]
+        for container, status in changed:
+            await self._check_memory(pod, container, status)
         sandbox = state.ready_sandbox
         if sandbox is None:
             return False
@@ -132,6 +138,23 @@ class KubeRuntime:
             await self.runtime.update_pod_sandbox_resources(sandbox.id, Resources(CPU_PERIOD, *want))
             await self.cache.observe_sandbox(sandbox.id)
         return bool(changed)
+
+    async def _check_memory(self, pod: core_v1.Pod, container: Container, status: ContainerStatus) -> None:
+        """Raises ResizeError for a limit that would end the container: it uses more already."""
+        limit, was = container_resources(pod, container, self.memory_capacity).memory_limit, status.config.resources.memory_limit
+        if limit and (not was or limit < was):
+            used = (await self.runtime.container_stats(status.id)).memory_usage
+            if used >= limit:
+                what = f'attempting to set container "{container.name}" memory limit ({limit}) below current usage ({used})'
+                raise ResizeError(what)
+
+    def to_resize(self, pod: core_v1.Pod, state: PodState) -> list[tuple[core_v1.Container, ContainerStatus]]:
+        """The containers that run with other resources than their spec says."""
+        return [
+            (container, status) for container in [*pod.spec.init_containers, *pod.spec.containers]
+            if (status := state.find(container.name)) is not None and status.state == ContainerState.RUNNING
+            and not self.has_resources(pod, container, status)
+        ]
 
     def has_resources(self, pod: core_v1.Pod, container: Container, status: ContainerStatus) -> bool:
         """Whether a container runs with what its spec says now."""

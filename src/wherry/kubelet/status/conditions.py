@@ -9,6 +9,7 @@ from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
 
 Json = dict[str, Any]
+RESIZING = ("PodResizePending", "PodResizeInProgress")
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 

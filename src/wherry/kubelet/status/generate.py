@@ -14,7 +14,7 @@ from wherry.api.types import core_v1
 from wherry.kubelet.container.restart import policy_of, should_restart
 from wherry.kubelet.container.state import PodState
 from wherry.kubelet.podutil import Container, is_terminal, pod_totals, requests_and_limits
-from wherry.kubelet.status.conditions import Json, condition, containers_ready, initialized, ready
+from wherry.kubelet.status.conditions import RESIZING, Json, condition, containers_ready, initialized, ready
 from wherry.runtime.interface import ContainerState, ContainerStatus
 from wherry.util.clock import rfc3339
 
@@ -43,6 +43,7 @@ class StatusInputs:
     forced: tuple[str, str, str] | None = None  # (phase, reason, message), as for activeDeadlineSeconds
     up_to_date: Callable[[Container, ContainerStatus], bool] = lambda container, run: True  # it has the resources that its spec says
     terminal: bool = False  # the Pod is being ended: nothing of it will start again
+    resizing: Sequence[Json] = ()  # conditions of a resize
 
 
 def generate_status(pod: core_v1.Pod, state: PodState, old: Json, inputs: StatusInputs) -> Json:
@@ -63,9 +64,10 @@ def generate_status(pod: core_v1.Pod, state: PodState, old: Json, inputs: Status
         status["phase"], status["reason"], status["message"] = inputs.forced
     if pod.metadata.generation:
         status["observedGeneration"] = pod.metadata.generation
-    others = [each for each in old.get("conditions", []) if each["type"] not in _MADE_HERE]
+    others = [each for each in old.get("conditions", []) if each["type"] not in (*_MADE_HERE, *RESIZING)]
     of_containers = containers_ready(pod, init, regular, status["phase"])
     status["conditions"] = [
+        *(dict(each) for each in inputs.resizing),
         condition("PodReadyToStartContainers", state.ready_sandbox is not None),
         initialized(pod, init, regular, status["phase"]),
         ready(pod, of_containers, others),

@@ -17,7 +17,7 @@ from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError, is_conflict, is_not_found
 from wherry.client import Client
 from wherry.kubelet.podutil import is_terminal
-from wherry.kubelet.status.conditions import Json, condition, containers_ready, ready
+from wherry.kubelet.status.conditions import RESIZING, Json, condition, containers_ready, ready
 from wherry.kubelet.status.generate import merge_times
 from wherry.kubelet.status.patch import status_patch
 from wherry.util.clock import Clock, rfc3339
@@ -154,7 +154,7 @@ class StatusManager:
 
     def _adopt_foreign_conditions(self, entry: _Entry) -> None:
         """Conditions of others (readiness gates) are theirs to change."""
-        own = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"}
+        own = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", *RESIZING}
         theirs = [each for each in entry.sent.get("conditions", []) if each["type"] not in own]
         if not theirs or not entry.status.get("conditions"):
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.kubelet.status.conditions import Json
+from wherry.kubelet.status.conditions import RESIZING, Json
 
 
 def status_patch(uid: str, old: Json, new: Json) -> Json | None:
@@ -33,4 +33,5 @@ def _condition_changes(old: list[Json], new: list[Json]) -> list[Json]:
         if any(was.get(key) != value for key, value in each.items()) or was.keys() - each.keys() - {"lastProbeTime"}:
             gone = dict.fromkeys(was.keys() - each.keys() - {"lastProbeTime"})
             changed.append({**each, **gone})
-    return changed
+    over = before.keys() & {*RESIZING} - {each["type"] for each in new}  # the only ones of ours that go again
+    return [*changed, *({"$patch": "delete", "type": kind} for kind in sorted(over))]
