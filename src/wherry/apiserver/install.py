@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from wherry.apiserver.registry.certificates import CertificateRequests
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 from wherry.client.forward import Forwarder
+from wherry.util.metrics import ComponentSLIs
 
 OIDC_CACHING = ("Cache-Control", "public, max-age=3600")
 STORE = "etcd-0"  # by upstream's name among the component statuses
@@ -129,6 +131,10 @@ def _metrics(server: APIServer, options: Options) -> None:
     server.paths["/metrics"] = server.metrics
 
 
+async def _slis(slis: ComponentSLIs, request: Request) -> Response:
+    return Response(200, *slis.metrics.expose(request.headers.get("accept", "")))
+
+
 def _paths(server: APIServer, options: Options, aggregator: Aggregator) -> None:
     below = plain.DiscoveryPaths(lambda: aggregator.discovery)
     alive: dict[str, plain.Check] = {"ping": lambda: "", "log": lambda: "", "etcd": server.components[STORE]}
@@ -137,9 +143,11 @@ def _paths(server: APIServer, options: Options, aggregator: Aggregator) -> None:
         "informer-sync": lambda: "" if server.ready else "caches are not filled yet",
         "shutdown": lambda: "" if server.ready else "process is shutting down",
     }
+    slis = ComponentSLIs()
     for name in ("healthz", "livez", "readyz"):
-        health = plain.Health(ready if name == "readyz" else alive, name)
+        health = plain.Health(ready if name == "readyz" else alive, name, slis)
         server.paths[f"/{name}"] = server.paths[f"/{name}/"] = health
+    server.paths["/metrics/slis"] = partial(_slis, slis)
     server.paths["/version"] = plain.version
     for prefix in ("/api", "/apis"):
         server.paths[prefix] = below.root

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from wherry.apimachinery.http import Handler, Request, Response
 from wherry.client.delegation import TEXT, Attributes, Delegate, answered
+from wherry.util.metrics import ComponentSLIs, Metrics
 
 if TYPE_CHECKING:
     from wherry.serving.edge import Edge
-    from wherry.util.metrics import Metrics
 
 PORTS = {"scheduler": 10259, "controller-manager": 10257, "proxy": 10249, "dns": 9153}
 SETTLED = "/settled"  # the controllers': whether none of them has anything to do
@@ -34,6 +34,7 @@ class Endpoints:
     metrics: Metrics
     checks: Mapping[str, Check] = field(default_factory=dict)
     ready: bool = False
+    slis: ComponentSLIs = field(default_factory=ComponentSLIs)
 
     async def handle(self, request: Request) -> Response:
         """Answer anything."""
@@ -41,13 +42,16 @@ class Endpoints:
         if request.method not in ("GET", "HEAD"):
             return Response(405, b"405: Method Not Allowed\n", TEXT)
         if path in ("/healthz", "/livez"):
+            self.slis.observe("ping", path[1:], True)
             return Response(200, b"ok", TEXT, [*_NOSNIFF])
         if path == "/readyz":
+            self.slis.observe("informer-sync", "readyz", self.ready)
             return self._verdict(self.ready, "[-]informer-sync failed: not yet\nreadyz check failed\n")
         if path in self.checks:
             return self._verdict(self.checks[path](), "not yet\n")
-        if path == "/metrics":
-            return Response(200, *self.metrics.expose(request.headers.get("accept", "")))
+        if path in ("/metrics", "/metrics/slis"):
+            shown = self.metrics if path == "/metrics" else self.slis.metrics
+            return Response(200, *shown.expose(request.headers.get("accept", "")))
         return Response(404, b"404 page not found\n", TEXT)
 
     @staticmethod

@@ -161,6 +161,15 @@ class ContainerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerUser:
+    """Whom a container's first process begins as.  Its groups are all of them, the primary one included."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerStatus:
     id: str
     sandbox_id: str
@@ -177,6 +186,7 @@ class ContainerStatus:
     image_id: str = ""
     pid: int = 0
     log_path: str = ""  # absolute
+    user: ContainerUser | None = None  # None while nobody knows
 
 
 @dataclass(frozen=True, slots=True)

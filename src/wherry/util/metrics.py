@@ -166,3 +166,26 @@ def build_info(metrics: Metrics, version: str) -> None:
         "kubernetes_build_info", "Which version this is; the value is always 1.", lambda: {(major, minor, version): 1.0},
         ("major", "minor", "git_version"),
     )
+
+
+class ComponentSLIs:
+    """What `/metrics/slis` shows: how each health check of a component went, each time that somebody asked.
+
+    https://kubernetes.io/docs/reference/instrumentation/slis/
+    """
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self._last: dict[Labels, float] = {}
+        self.metrics.gauge_of(
+            "kubernetes_healthcheck", "[STABLE] This metric records the result of a single healthcheck.", lambda: self._last,
+            ("name", "type"),
+        )
+        self._total = self.metrics.counter(
+            "kubernetes_healthchecks_total", "[STABLE] This metric records the results of all healthcheck.", ("name", "status", "type"),
+        )
+
+    def observe(self, name: str, kind: str, holds: bool) -> None:
+        """`kind` is the endpoint that was asked: healthz, livez or readyz."""
+        self._last[name, kind] = float(holds)
+        self._total.inc(name, "success" if holds else "error", kind)

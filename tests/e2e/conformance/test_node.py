@@ -217,6 +217,14 @@ def test_what_a_container_sees(scene: Scene, name: str) -> None:
     assert scene.said(name, "-c", "c") == PRINTED[name][1].replace("NS", "ns-node")
 
 
+@pytest.mark.parametrize(("name", "user"), [
+    ("groups", {"uid": 0, "gid": 0, "supplementalGroups": [0, 1234, 5678]}), ("image-user", {"uid": 65534, "gid": 65534, "supplementalGroups": [65534]}),
+    ("strict-groups", {"uid": 1000, "gid": 1000, "supplementalGroups": [1000, 7]}),
+])
+def test_as_whom_a_container_begins(scene: Scene, name: str, user: Json) -> None:
+    assert scene.ended(name)["containerStatuses"][0]["user"]["linux"] == user
+
+
 @pytest.mark.parametrize("name", ENDS)
 def test_how_a_container_ends(scene: Scene, name: str) -> None:
     _, phase, expected = ENDS[name]

@@ -42,6 +42,7 @@ KNOWN = (
     Known("kubectl", "describe node n1", "PodCIDR*", "nobody gave the recording's node a range of addresses; wherry's has one, as kubeadm's do"),
     Known("kubectl", "describe node n1", "Roles: *", "wherry's node is the control plane as well, and says so"),
     Known("kubectl", "describe node n1", "node-role.kubernetes.io/control-plane=", "wherry's node is the control plane as well, and says so"),
+    Known("pods", "*", ".status.*ontainerStatuses*.user.*", "containerd tells whom a process begins as only from 2.0 on; the recording's is 1.6"),
     Known("kubectl", "describe node n1", "Normal * kubelet *", "the kubelet of the recording started before its API server could take events"),
 )
 

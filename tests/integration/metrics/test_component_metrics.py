@@ -65,6 +65,17 @@ async def test_clients_cannot_make_up_labels(metrics_world: World) -> None:
     assert len(metrics_world.server.metrics.requests._records) < 40
 
 
+async def test_health_checks_are_counted_for_those_who_promise_figures(metrics_world: World) -> None:
+    for path in ("/livez", "/livez?exclude=ping", "/readyz"):
+        await metrics_world.send("GET", path)
+    text = (await metrics_world.send("GET", "/metrics/slis")).body
+    assert read(text, "kubernetes_healthcheck", name="etcd", type="livez") == 1
+    assert read(text, "kubernetes_healthchecks_total", name="etcd", status="success", type="livez") == 2
+    assert read(text, "kubernetes_healthchecks_total", name="ping", type="livez") == 1
+    assert read(text, "kubernetes_healthchecks_total", name="etcd-readiness", type="readyz") == 1
+    assert b"apiserver_request_total" not in text
+
+
 async def test_what_is_stored_and_who_watches(metrics_world: World) -> None:
     text = await scrape(metrics_world)
     assert read(text, "apiserver_storage_objects", resource="namespaces") == 2

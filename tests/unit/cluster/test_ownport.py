@@ -46,6 +46,10 @@ async def test_health_is_for_everybody_though_the_api_server_is_away(endpoints: 
     assert (answer.status, answer.body) == (500, b"[-]informer-sync failed: not yet\nreadyz check failed\n")
     endpoints.ready = True
     assert (await ask(endpoints, "/readyz", known=False, away=True)).body == b"ok"
+    told = (await endpoints.handle(Request("GET", "/metrics/slis"))).body
+    for line in ('ealthcheck{name="informer-sync",type="readyz"} 1', 'total{name="informer-sync",status="error",type="readyz"} 1',
+                 'ealthcheck{name="ping",type="healthz"} 1'):
+        assert line.encode() in told
 
 
 @pytest.mark.parametrize(

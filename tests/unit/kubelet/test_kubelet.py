@@ -386,6 +386,7 @@ async def test_the_containers_configuration(node: Node) -> None:
     assert envs["WEB_SERVICE_PORT"] == "80"
     assert (config.resources.cpu_quota, config.resources.memory_limit) == (50_000, 16 << 20)
     assert (config.security.run_as_user, config.security.read_only_rootfs) == (5, True)
+    assert node.container("p")["user"] == {"linux": {"uid": 5, "gid": 0, "supplementalGroups": [0]}}
     (sandbox,) = await node.runtime.list_pod_sandboxes()
     assert (sandbox.config.hostname, sandbox.config.dns_servers) == ("h", ("10.43.0.10",))
     assert sandbox.config.dns_searches == ("life.svc.cluster.local", "svc.cluster.local", "cluster.local", "example.org")

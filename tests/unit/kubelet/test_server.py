@@ -170,6 +170,7 @@ async def test_pods_and_health(logged: Node) -> None:
     listed = json.loads((await get(logged, "/pods")).body)
     assert sorted(pod["metadata"]["name"] for pod in listed["items"]) == ["p", "w"]
     assert (await get(logged, "/healthz")).body == b"ok"
+    assert b'kubernetes_healthcheck{name="syncloop",type="healthz"} 1' in (await get(logged, "/metrics/slis")).body
     assert (await get(logged, "/nosuch")).status == 404
     assert b'kubelet_node_name{node="n1"} 1' in (await get(logged, "/metrics")).body
 

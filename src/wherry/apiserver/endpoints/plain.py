@@ -15,6 +15,7 @@ from wherry.apimachinery.http import Request, Response
 from wherry.apiserver.codec import encode
 from wherry.apiserver.endpoints.answers import answer
 from wherry.apiserver.negotiation import JSON, accepted
+from wherry.util.metrics import ComponentSLIs
 
 KUBERNETES = (1, 37, 0)
 Check = Callable[[], str]  # "" when all is well, else what is wrong
@@ -42,9 +43,10 @@ async def version(request: Request) -> Response:
 class Health:
     """/healthz, /livez and /readyz: `ok`, or each check and what is wrong with it."""
 
-    def __init__(self, checks: dict[str, Check], name: str) -> None:
+    def __init__(self, checks: dict[str, Check], name: str, slis: ComponentSLIs) -> None:
         self._checks = checks
         self._name = name
+        self._slis = slis
 
     async def __call__(self, request: Request) -> Response:
         excluded = set(request.params("exclude"))
@@ -59,7 +61,10 @@ class Health:
         for name, check in self._checks.items():
             if name in excluded:
                 lines.append(f"[+]{name} excluded: ok")
-            elif wrong := check():
+                continue
+            wrong = check()
+            self._slis.observe(name, self._name, not wrong)
+            if wrong:
                 failed = True
                 lines.append(f"[-]{name} failed: {wrong}")
             else:

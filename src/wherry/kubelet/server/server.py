@@ -24,6 +24,7 @@ from wherry.kubelet.server.streaming import Streaming
 from wherry.kubelet.stats.provider import StatsProvider
 from wherry.kubelet.status.conditions import Json
 from wherry.runtime.interface import ContainerState, NotFound, RuntimeFault
+from wherry.util.metrics import ComponentSLIs
 
 if TYPE_CHECKING:
     from wherry.kubelet.kubelet import Kubelet
@@ -46,6 +47,7 @@ class Server:
             kubelet.config.offload, pods=kubelet.pods, state=kubelet.cache.get, node_usage=kubelet.node_usage,
         )
         self.metrics = kubelet_metrics(kubelet)
+        self.slis = ComponentSLIs()
         self.upgrades: dict[str, Upgrade] = {}  # "exec" | "attach" | "portForward"
 
     async def handle(self, request: Request) -> Response:
@@ -59,7 +61,10 @@ class Server:
                 return Response(405, b"405: Method Not Allowed", _TEXT)
             if first == "containerLogs" and len(parts) == 4:
                 return await self._logs(request, parts[1], parts[2], parts[3])
-            if request.path in ("/healthz", "/healthz/ping", "/healthz/syncloop"):
+            if request.path == "/healthz":
+                for name in ("ping", "log", "syncloop"):
+                    self.slis.observe(name, "healthz", True)
+            if request.path in ("/healthz", "/healthz/ping", "/healthz/log", "/healthz/syncloop"):
                 return Response(200, b"ok", _TEXT)
             if request.path.rstrip("/") == "/pods":
                 return Response(200, self._pod_list())
@@ -76,8 +81,9 @@ class Server:
             if first == "logs" and not self._kubelet.config.simulated:
                 answer: Response = await self._kubelet.config.offload(node_log, request.path.partition("/logs")[2])
                 return answer
-            if request.path == "/metrics":
-                return Response(200, *self.metrics.expose(request.headers.get("accept", "")))
+            if request.path in ("/metrics", "/metrics/slis"):
+                shown = self.metrics if request.path == "/metrics" else self.slis.metrics
+                return Response(200, *shown.expose(request.headers.get("accept", "")))
         except LogError as error:
             return Response(error.code, error.message.encode(), _TEXT)
         except StatusError as error:

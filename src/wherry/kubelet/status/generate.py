@@ -171,6 +171,9 @@ def _seen(runs: list[ContainerStatus], container: Container, inputs: StatusInput
     if requests:
         status["allocatedResources"] = requests
     status["resources"] = {name: amounts for name, amounts in (("limits", limits), ("requests", requests)) if amounts}
+    if newest.user is not None:
+        user = {"uid": newest.user.uid, "gid": newest.user.gid}
+        status["user"] = {"linux": {**user, **({"supplementalGroups": list(newest.user.groups)} if newest.user.groups else {})}}
     return status
 
 

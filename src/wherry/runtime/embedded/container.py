@@ -22,7 +22,7 @@ from wherry.runtime.embedded.cgroups import Cgroups
 from wherry.runtime.embedded.config import RuntimeConfig, cgroup_name
 from wherry.runtime.embedded.records import ContainerRecord, ProcessId, SandboxRecord
 from wherry.runtime.embedded.sandbox import Sandboxes, hostname
-from wherry.runtime.interface import ContainerConfig, Image, Mount, Resources, RuntimeFault
+from wherry.runtime.interface import ContainerConfig, ContainerUser, Image, Mount, Resources, RuntimeFault
 from wherry.util import filelimit
 
 log = logging.getLogger(__name__)
@@ -85,14 +85,15 @@ class Containers:
             overlay.mount(directory / "rootfs", self._layers(image.id), self.writable(record.id))
             mounts = tuple(self._found(record, each) for each in record.config.mounts)
             record = replace(record, config=replace(record.config, mounts=mounts))
-            specification = self._specification(record, sandbox, image)
+            identity = self._identity(record, image)
+            specification = self._specification(record, sandbox, image, identity)
             (directory / "config.json").write_text(json.dumps(specification))
         except (OSError, RuntimeFault) as error:
             self.remove(record)
             if isinstance(error, RuntimeFault):
                 raise
             raise RuntimeFault(f"failed to create container: {error}", "CreateContainerError") from error
-        record = replace(record, complete=True)
+        record = replace(record, complete=True, user=ContainerUser(identity.uid, identity.gid, identity.groups))
         self.save(record)
         return record
 
@@ -107,12 +108,18 @@ class Containers:
             raise RuntimeFault(f'failed to find image sub path "{mount.image_sub_path}"', "CreateContainerError")
         return replace(mount, host_path=str(inside))
 
-    def _specification(self, record: ContainerRecord, sandbox: SandboxRecord, image: Image) -> dict[str, object]:
-        config, rootfs = record.config, self.directory(record.id) / "rootfs"
+    def _identity(self, record: ContainerRecord, image: Image) -> users.Identity:
+        rootfs, security = self.directory(record.id) / "rootfs", record.config.security
         passwd, group = rootfiles.read(rootfs, "/etc/passwd"), rootfiles.read(rootfs, "/etc/group")
-        identity = users.resolve(config.security, image.user, passwd, group)
-        if config.security.run_as_non_root and identity.uid == 0:
+        identity = users.resolve(security, image.user, passwd, group)
+        if security.run_as_non_root and identity.uid == 0:
             raise RuntimeFault("container has runAsNonRoot and image will run as root", "CreateContainerConfigError")
+        return identity
+
+    def _specification(
+        self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, identity: users.Identity,
+    ) -> dict[str, object]:
+        config, rootfs = record.config, self.directory(record.id) / "rootfs"
         for mount in config.mounts:
             if not os.path.exists(mount.host_path):
                 raise RuntimeFault(f'failed to stat "{mount.host_path}": no such file or directory', "CreateContainerError")

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from wherry.runtime.interface import ContainerConfig, SandboxConfig, SandboxState
+from wherry.runtime.interface import ContainerConfig, ContainerUser, SandboxConfig, SandboxState
 
 T = TypeVar("T")
 
@@ -81,6 +81,7 @@ class ContainerRecord:
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    user: ContainerUser | None = None
     init: ProcessId = ProcessId()
     conmon: ProcessId = ProcessId()
 

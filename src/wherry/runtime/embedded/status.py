@@ -27,6 +27,7 @@ def of_container(record: ContainerRecord) -> ContainerStatus:
         image_id=record.image_id,
         pid=record.init.pid,
         log_path=record.log_path,
+        user=record.user,
     )
 
 

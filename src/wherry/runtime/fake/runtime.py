@@ -24,6 +24,7 @@ from wherry.runtime.interface import (
     ContainerEvent,
     ContainerState,
     ContainerStatus,
+    ContainerUser,
     ExecResult,
     Image,
     NotFound,
@@ -33,6 +34,7 @@ from wherry.runtime.interface import (
     SandboxConfig,
     SandboxState,
     SandboxStatus,
+    Security,
     Streams,
     Usage,
 )
@@ -40,6 +42,12 @@ from wherry.util.clock import Clock, rfc3339_micro, wait_until
 
 _QUEUE_LIMIT = 65_536
 _NO_PROCESS = b"wherry: a simulated container runs no process\n"
+
+
+def _user(security: Security) -> ContainerUser:
+    """Whom the Pod asks for: a simulated image says nothing."""
+    group = security.run_as_group or 0
+    return ContainerUser(security.run_as_user or 0, group, tuple(dict.fromkeys((group, *security.supplemental_groups))))
 
 
 @dataclass(slots=True)
@@ -150,6 +158,7 @@ class FakeRuntime:
         status = ContainerStatus(
             container_id, sandbox_id, config, ContainerState.CREATED, self._clock.time(),
             image=name, image_ref=next(iter(image.repo_digests), image.id), image_id=image.id, log_path=log,
+            user=_user(config.security),
         )
         self._containers[container_id] = _Container(status, self._rule(sandbox.config, config))
         self._members.setdefault(sandbox_id, set()).add(container_id)
