@@ -108,7 +108,8 @@ def test_lifetime(asked: int | None, given: int) -> None:
         pytest.param(csr(("Approved", 10), ("Failed", 3700)), None, True, id="failed-an-hour-ago"),
         pytest.param(csr(("Approved", 3500), certificate="x"), NOW + 9, False, id="issued"),
         pytest.param(csr(("Approved", 3700), certificate="x"), NOW + 9, True, id="issued-an-hour-ago"),
-        pytest.param(csr(("Approved", 3700)), None, True, id="approved-and-never-issued"),
+        pytest.param(csr(("Approved", 86300)), None, False, id="approved-and-not-issued-yet"),
+        pytest.param(csr(("Approved", 86500)), None, True, id="approved-and-never-issued"),
         pytest.param(csr(("Approved", 10), certificate="x"), NOW - 1, True, id="expired"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from wherry.api.types import coordination_v1, core_v1, meta_v1
 from wherry.controller.nodelifecycle.controller import NodeLifecycleController
-from wherry.controller.nodelifecycle.plan import fully_disrupted
+from wherry.controller.nodelifecycle.zones import State, interval, state
 from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.tainteviction.controller import TaintEvictionController
 from wherry.util.clock import rfc3339, rfc3339_micro
@@ -139,19 +139,62 @@ async def test_pods_of_a_node_that_was_deleted_fail_and_go(world):
         assert await w.pods() == []
 
 
-def test_one_ready_node_is_enough_to_see_that_not_all_are_gone():
-    """Asked at each look at each node: it must not cost a look at all of them."""
-    ready = core_v1.NodeCondition(type="Ready", status="True")
-    node = core_v1.Node(status=core_v1.NodeStatus(conditions=[ready]))
+@pytest.mark.parametrize(("ready", "missing", "expected"), [
+    (0, 0, State.NORMAL), (1, 0, State.NORMAL), (0, 1, State.FULL), (0, 9, State.FULL), (1, 1, State.NORMAL), (1, 2, State.NORMAL),
+    (3, 3, State.NORMAL), (2, 3, State.PARTIAL), (1, 3, State.PARTIAL), (9, 11, State.PARTIAL), (46, 54, State.NORMAL),
+])
+def test_the_state_of_a_zone(ready, missing, expected):
+    assert state([True] * ready + [False] * missing) is expected
 
-    def nodes():
-        yield core_v1.Node()
-        yield node
-        raise AssertionError("looked further")
 
-    assert not fully_disrupted(nodes())
-    assert fully_disrupted([core_v1.Node()])
-    assert not fully_disrupted([])
+@pytest.mark.parametrize(("of", "nodes", "seconds"), [
+    (State.NORMAL, 1, 10), (State.NORMAL, 1000, 10), (State.FULL, 3, 10), (State.PARTIAL, 50, None), (State.PARTIAL, 51, 100),
+])
+def test_how_fast_a_zone_gives_up_its_nodes(of, nodes, seconds):
+    assert interval(of, nodes) == seconds
+
+
+async def given_up(w, *names):
+    return [name for name in names if (UNREACHABLE, "NoExecute") in await taints(w, name)]
+
+
+async def test_nodes_of_a_zone_are_given_up_one_after_the_other(world):
+    async with world() as w:
+        await start(w)
+        for name in ("n3", "n4", "n5"):
+            await add_node(w, name)
+        seen = []
+        for _ in range(9):
+            await live(w, 10, "n1", "n2", "n3")
+            seen.append(len(await given_up(w, "n4", "n5")))
+        assert sorted(set(seen)) == [0, 1, 2]
+        assert seen.count(1) == 1, "ten seconds later the other"
+        assert await given_up(w, "n1", "n2", "n3") == []
+
+
+async def test_a_small_zone_of_which_most_is_silent_gives_up_nobody_but_another_does(world):
+    async with world() as w:
+        await start(w)
+        for name in ("n3", "n4", "z1"):
+            await add_node(w, name)
+        await w.client.patch(core_v1.Node, "z1", {"metadata": {"labels": {"topology.kubernetes.io/zone": "z"}}})
+        await live(w, 120, "n1")
+        assert await given_up(w, "n2", "n3", "n4") == []
+        assert await taints(w, "n2") == [(UNREACHABLE, "NoSchedule")]
+        assert await given_up(w, "z1") == ["z1"], "a zone that is all silent is, while another lives"
+        await say_ready(w, "n2")
+        await w.advance(6)
+        assert len(await given_up(w, "n3", "n4")) == 1, "half of it is silent: one by one they are"
+
+
+async def test_old_labels_follow_the_new_ones(world):
+    async with world() as w:
+        await start(w)
+        labels = {"kubernetes.io/os": "linux", "beta.kubernetes.io/os": "plan9", "beta.kubernetes.io/arch": "kept"}
+        await w.client.patch(core_v1.Node, "n1", {"metadata": {"labels": labels}})
+        await w.settle()
+        found = (await w.client.get(core_v1.Node, "n1")).metadata.labels
+        assert found == {"kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "kept"}
 
 
 # The administrator sets the clock

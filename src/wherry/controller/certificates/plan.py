@@ -130,7 +130,9 @@ def served_its_time(csr: certificates_v1.CertificateSigningRequest, now: float, 
         return _older(csr.metadata.creation_timestamp, now, PENDING_SECONDS)
     if not_after is not None and has(csr, "Approved") and now > not_after:
         return True
-    return any(each.type in ("Approved", "Denied", "Failed") and _older(each.last_update_time, now, DECIDED_SECONDS) for each in conditions)
+    unissued = PENDING_SECONDS if not_after is None else DECIDED_SECONDS  # what was approved may yet be issued
+    kept = {"Approved": unissued, "Denied": DECIDED_SECONDS, "Failed": DECIDED_SECONDS}
+    return any(each.type in kept and _older(each.last_update_time, now, kept[each.type]) for each in conditions)
 
 
 def _older(time: str | None, now: float, seconds: float) -> bool:

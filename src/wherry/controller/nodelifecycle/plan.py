@@ -5,7 +5,6 @@ Behaviour: kubernetes.io/docs/concepts/architecture/nodes and .../taint-based-ev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -106,18 +105,20 @@ def _taint(key: str, effect: str, now: float) -> core_v1.Taint:
     return core_v1.Taint(key=key, effect=effect, time_added=rfc3339(now))
 
 
+def is_given_up(node: core_v1.Node) -> bool:
+    """It has a taint of ours that sends its Pods away."""
+    return any(taint.effect == NO_EXECUTE and _pair(taint) in OURS for taint in node.spec.taints)
+
+
+def renamed_labels(node: core_v1.Node) -> dict[str, str]:
+    """Labels under their old names that do not say what the new ones do."""
+    labels = node.metadata.labels
+    keys = ("kubernetes.io/os", "kubernetes.io/arch")
+    return {f"beta.{key}": labels[key] for key in keys if key in labels and labels.get(f"beta.{key}") != labels[key]}
+
+
 def _pair(taint: core_v1.Taint) -> tuple[str, str]:
     return taint.key, taint.effect
-
-
-def fully_disrupted(nodes: Iterable[core_v1.Node]) -> bool:
-    """There are nodes, and none is ready.  Looks no further than the first one that is."""
-    some = False
-    for node in nodes:
-        if ready_status(node) == "True":
-            return False
-        some = True
-    return some
 
 
 def unready_conditions(pod: core_v1.Pod, now: float) -> list[core_v1.PodCondition] | None:

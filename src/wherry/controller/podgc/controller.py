@@ -7,7 +7,7 @@ from typing import ClassVar
 from wherry.api.types import core_v1
 from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.controller.controller import Context, Controller, RequeueAfter
-from wherry.controller.podgc.plan import QUARANTINE, Removal, missing_nodes, orphaned, terminated, unscheduled
+from wherry.controller.podgc.plan import QUARANTINE, Removal, missing_nodes, orphaned, terminated, terminating, unscheduled
 from wherry.controller.podutil import is_terminal
 from wherry.util.clock import rfc3339
 
@@ -28,7 +28,7 @@ class PodGCController(Controller):
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
         pods = list(self.pods.store)
-        removals = terminated(pods, self.options.terminated_pod_gc_threshold)
+        removals = terminated(pods, self.options.terminated_pod_gc_threshold) + terminating(pods, self.nodes.store.get)
         removals += orphaned(pods, await self._gone(pods)) + unscheduled(pods)
         for removal in removals:
             await self._remove(removal)
@@ -53,7 +53,7 @@ class PodGCController(Controller):
     async def _remove(self, removal: Removal) -> None:
         meta = removal.pod.metadata
         try:
-            if removal.message and not is_terminal(removal.pod):
+            if not is_terminal(removal.pod):
                 await self.client.patch(
                     core_v1.Pod, meta.name, self._failed(removal), meta.namespace, subresource="status", patch_type="strategic",
                 )
@@ -68,4 +68,5 @@ class PodGCController(Controller):
             "type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": removal.message,
             "lastTransitionTime": rfc3339(self.clock.time()),
         }
-        return {"metadata": {"uid": removal.pod.metadata.uid}, "status": {"phase": "Failed", "conditions": [condition]}}
+        told = {"conditions": [condition]} if removal.message else {}
+        return {"metadata": {"uid": removal.pod.metadata.uid}, "status": {"phase": "Failed", **told}}
