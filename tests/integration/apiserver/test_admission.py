@@ -64,6 +64,33 @@ async def test_quota_sums_requests_and_limits(api: API) -> None:
     assert await used(api) == {"limits.cpu": "600m", "pods": "1", "requests.cpu": "600m"}
 
 
+async def test_several_quotas_are_asked_before_any_is_charged(api: API) -> None:
+    for name, hard in (("q", {"pods": "1"}), ("r", {"requests.cpu": "1"})):
+        await api.call("POST", QUOTAS, {"metadata": {"name": name}, "spec": {"hard": hard}})
+    assert "exceeded quota: r, requested: requests.cpu=2, used: requests.cpu=0" in await refused(api, PODS, pod("p", "2"))
+    assert await used(api) == {}, "nobody waits for room that nobody took"
+    await api.call("POST", PODS, pod("p", "500m"))
+    assert await used(api) == {"pods": "1"}
+    message = await refused(api, PODS, pod("b"))
+    assert message == 'pods "b" is forbidden: failed quota: r: must specify requests.cpu for: c', "told before that q has no room"
+
+
+async def test_quota_of_a_scope_selector(api: API) -> None:
+    def selector(*names: str) -> dict[str, Any]:
+        return {"matchExpressions": [{"scopeName": name, "operator": "Exists"} for name in names]}
+
+    path = "spec.scopeSelector.matchExpressions: Invalid value"
+    for hard, names, why in (
+        ({"services": "1"}, ("BestEffort",),
+         f'{path}: {{"MatchExpressions":[{{"ScopeName":"BestEffort","Operator":"Exists","Values":null}}]}}: unsupported scope applied to resource'),
+        ({"hugepages-2Mi": "1"}, ("Terminating",), "unsupported scope applied to resource"),
+        ({"pods": "1"}, ("Terminating", "NotTerminating"), f"{path}: null: conflicting scopes"),
+    ):
+        response = await api.send("POST", QUOTAS, {"metadata": {"name": "q"}, "spec": {"hard": hard, "scopeSelector": selector(*names)}})
+        assert response.status == 422
+        assert why in json.loads(response.body)["message"]
+
+
 async def test_quota_wants_to_know(api: API) -> None:
     await quota(api, {"requests.cpu": "1", "memory": "1Gi"})
     message = await refused(api, PODS, pod("p"))

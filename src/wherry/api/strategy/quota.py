@@ -133,8 +133,8 @@ def validate_quota(obj: Dict) -> list[Cause]:
 
 
 def validate_quota_update(obj: Dict, old: Dict) -> list[Cause]:
-    new, before = (o["spec"].get("scopes") or [] for o in (obj, old))
-    return [invalid("spec.scopes", new, "field is immutable")] if set(new) != set(before) else []
+    new, before = (o["spec"].get("scopes") for o in (obj, old))
+    return [invalid("spec.scopes", new, "field is immutable")] if {*(new or ())} != {*(before or ())} else []
 
 
 def validate_quota_status(obj: Dict, old: Dict) -> list[Cause]:

@@ -45,22 +45,31 @@ class ResourceQuota:
         return None
 
     async def validate(self, attributes: Attributes) -> None:
-        for cached in self._server.cached_list("", "resourcequotas", attributes.namespace):
-            quota: Object = decode_json(cached.value)
-            delta = self._charge(quota, attributes)
-            if delta and not attributes.dry_run:
-                await self._record(quota)
+        known = self._server.cached_list("", "resourcequotas", attributes.namespace)
+        quotas: list[Object] = [decode_json(each.value) for each in known]
+        if not quotas:
+            return
+        assert attributes.obj is not None
+        kind = (attributes.resource.group, attributes.resource.plural)
+        weight = weigh(kind, attributes.obj)
+        concerned = [each for each in quotas if in_scope(_spec(each), weight)]
+        for quota in concerned:  # what cannot be counted at all is told before what is too much
+            if kind == ("", "pods") and (missing := unspecified(_spec(quota).hard, attributes.obj)):
+                raise self._refused(attributes, f"failed quota: {quota['metadata']['name']}: must specify {missing}")
+        charges = [(quota, delta) for quota in concerned if (delta := self._charge(quota, kind, weight, attributes))]
+        if attributes.dry_run:
+            return
+        for quota, delta in charges:  # all of them have room: no await between the look and this
+            key = (attributes.namespace, quota["metadata"]["name"])
+            self._pending.setdefault(key, []).append(delta)
+            attributes.on_finish.append(partial(self._settle, key, delta))
+        for quota, _ in charges:
+            await self._record(quota)
 
-    def _charge(self, quota: Object, attributes: Attributes) -> Usage:
-        """What the write adds to the quota, set aside until it is done.  Raises StatusError 403 when there is no room."""
-        resource, obj, old = attributes.resource, attributes.obj, attributes.old
-        assert obj is not None
-        spec, name, kind = _spec(quota), quota["metadata"]["name"], (resource.group, resource.plural)
-        hard, weight = spec.hard, weigh(kind, obj)
-        if not in_scope(spec, weight):
-            return {}
-        if kind == ("", "pods") and (missing := unspecified(hard, obj)):
-            raise self._refused(attributes, f"failed quota: {name}: must specify {missing}")
+    def _charge(self, quota: Object, kind: Kind, weight: Weight, attributes: Attributes) -> Usage:
+        """What the write adds to the quota.  Raises StatusError 403 when there is no room."""
+        spec, name, old = _spec(quota), quota["metadata"]["name"], attributes.old
+        hard = spec.hard
         former = weigh(kind, old) if old is not None else None
         before = former.usage if former is not None and in_scope(spec, former) else {}
         after = weight.usage
@@ -68,7 +77,6 @@ class ResourceQuota:
         delta = {each: amount for each, amount in delta.items() if amount > ZERO}
         if not delta:
             return {}
-        key = (attributes.namespace, name)
         used = self._used(quota, spec, [kind])
         over = [each for each in delta if parse(hard[each]) < used.get(each, ZERO) + delta[each]]
         if over:
@@ -77,9 +85,6 @@ class ResourceQuota:
                 for amounts in (delta, used, {each: parse(hard[each]) for each in over})
             ]
             raise self._refused(attributes, f"exceeded quota: {name}, requested: {told[0]}, used: {told[1]}, limited: {told[2]}")
-        if not attributes.dry_run:
-            self._pending.setdefault(key, []).append(delta)
-            attributes.on_finish.append(partial(self._settle, key, delta))
         return delta
 
     def _settle(self, key: tuple[str, str], delta: Usage, success: bool) -> None:
