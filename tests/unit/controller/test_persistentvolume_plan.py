@@ -226,6 +226,17 @@ def test_volumes(looked_at: Volume, of: Claim | None, phase: str | None, reason:
     assert [(event.reason, event.message) for event in plan.events] == ([reason] if reason else [])
 
 
+def test_a_volume_kept_for_a_claim_of_another_mode_says_so_to_both():
+    plan = plan_volume(volume(phase="Pending", **REFERS), claim(phase="Pending", volume_mode="Block"))
+    assert (plan.volume_patch, plan.volume_status) == ({}, {})
+    assert [(type(event.about).__name__, event.type, event.reason, event.message) for event in plan.events] == [
+        (kind, "Warning", "VolumeMismatch", f"Cannot bind PersistentVolume {what} due to incompatible volumeMode.") for kind, what in (
+            ("PersistentVolume", 'to requested PersistentVolumeClaim "data"'),
+            ("PersistentVolumeClaim", '"pv" to requested PersistentVolumeClaim'),
+        )
+    ]
+
+
 def test_a_volume_whose_claim_has_another_is_free_again():
     other = claim(phase="Bound", volume="other", annotations=DONE)
     ours = plan_volume(volume(phase="Bound", annotations=OURS, **REFERS), other)

@@ -21,6 +21,7 @@ from wherry.api.volumes import (
     has_class,
     is_bound_to,
     mismatch,
+    mode_of,
     waits_for_consumer,
 )
 from wherry.controller.persistentvolume.binding import bind, claim_status, unbind, volume_phase
@@ -148,7 +149,8 @@ def plan_volume(volume: Volume, claim: Claim | None) -> Plan:
     elif claim is None or claim.metadata.uid != ref.uid:
         _release(plan, volume)
     elif not claim.spec.volume_name:
-        pass  # the claim's own turn binds it
+        if mode_of(volume) != mode_of(claim):  # else the claim's own turn binds it
+            _tell_modes(plan, volume, claim)
     elif claim.spec.volume_name == volume.metadata.name:
         plan.volume_status = volume_phase(volume, "Bound")
     elif PROVISIONED_BY in volume.metadata.annotations and volume.spec.persistent_volume_reclaim_policy == "Delete":
@@ -156,6 +158,14 @@ def plan_volume(volume: Volume, claim: Claim | None) -> Plan:
     else:
         unbind(plan, volume)
     return plan
+
+
+def _tell_modes(plan: Plan, volume: Volume, claim: Claim) -> None:
+    """Kept for a claim that it is no use to."""
+    of_volume, of_claim = f'"{volume.metadata.name}"', f'"{claim.metadata.name}"'
+    why = "due to incompatible volumeMode."
+    plan.warning(volume, "VolumeMismatch", f"Cannot bind PersistentVolume to requested PersistentVolumeClaim {of_claim} {why}")
+    plan.warning(claim, "VolumeMismatch", f"Cannot bind PersistentVolume {of_volume} to requested PersistentVolumeClaim {why}")
 
 
 def _release(plan: Plan, volume: Volume) -> None:
