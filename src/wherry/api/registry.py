@@ -34,8 +34,6 @@ NOT_ACTED_ON = frozenset({
     "flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
     "clustertrustbundles.certificates.k8s.io",
     "podcertificaterequests.certificates.k8s.io",
-    "deviceclasses.resource.k8s.io", "devicetaintrules.resource.k8s.io", "resourceclaims.resource.k8s.io",
-    "resourceclaimtemplates.resource.k8s.io", "resourceslices.resource.k8s.io",
 })
 
 OLD_GROUP = "extensions"  # its kinds are those of other groups now, and the same objects

@@ -34,6 +34,8 @@ from wherry.apiserver.endpoints.token import TokenRequest
 from wherry.apiserver.metrics.api import NodeMetrics, PodMetrics
 from wherry.apiserver.metrics.summaries import Summaries
 from wherry.apiserver.registry.certificates import CertificateRequests
+from wherry.apiserver.registry.devices import GROUP as DEVICES
+from wherry.apiserver.registry.devices import ClaimRules, TaintTimes
 from wherry.apiserver.registry.serviceip import ServiceAllocator
 from wherry.apiserver.server import APIServer
 from wherry.client.forward import Forwarder
@@ -84,6 +86,10 @@ def install(server: APIServer, options: Options) -> Aggregator:
     services = [decode_json(c.value) for c in server.cached_list("", "services")]
     server.store("", "services").hooks.append(ServiceAllocator(options.service_range, services, options.node_port_free))
     server.store("certificates.k8s.io", "certificatesigningrequests").hooks.append(CertificateRequests())
+    for plural in ("resourceclaims", "resourceclaimtemplates"):
+        server.store(DEVICES, plural).hooks.append(ClaimRules(server, server.authorizers))
+    for plural in ("resourceslices", "devicetaintrules"):
+        server.store(DEVICES, plural).hooks.append(TaintTimes())
     return aggregator
 
 

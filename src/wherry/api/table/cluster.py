@@ -9,7 +9,10 @@ from wherry.api.resource import Resource, Subresource
 from wherry.api.strategy import certificates as certificates_strategy
 from wherry.api.strategy import lease as lease_strategy
 from wherry.api.strategy import scheduling as scheduling_strategy
-from wherry.api.table.rows import PLAIN, PLAIN_STATUS, READ_WRITE, STATUS, old, served, status
+from wherry.api.strategy.resource import claims as device_claims
+from wherry.api.strategy.resource import classes as device_classes
+from wherry.api.strategy.resource import slices as device_slices
+from wherry.api.table.rows import PLAIN, PLAIN_STATUS, READ_WRITE, old, served, status
 
 CERTIFICATES = "certificates.k8s.io"
 COORDINATION = "coordination.k8s.io"
@@ -41,22 +44,23 @@ RUNTIME_CLASS = Resource(
 )
 DEVICE_CLASS = Resource(
     "deviceclasses", "DeviceClass", RESOURCE, served(RESOURCE, "DeviceClass"), namespaced=False, printer=NAME_AGE,
+    strategy=device_classes.DEVICE_CLASS,
 )
 DEVICE_TAINT_RULE = Resource(
     "devicetaintrules", "DeviceTaintRule", RESOURCE, served(RESOURCE, "DeviceTaintRule"), namespaced=False,
-    subresources=(status("DeviceTaintRule"),), strategy=STATUS,
+    subresources=(status("DeviceTaintRule"),), strategy=device_classes.DEVICE_TAINT_RULE,
 )
 RESOURCE_CLAIM = Resource(
     "resourceclaims", "ResourceClaim", RESOURCE, served(RESOURCE, "ResourceClaim"), subresources=(status("ResourceClaim"),),
-    strategy=PLAIN_STATUS, printer=printers.RESOURCE_CLAIM,
+    strategy=device_claims.CLAIM, printer=printers.RESOURCE_CLAIM,
 )
 RESOURCE_CLAIM_TEMPLATE = Resource(
-    "resourceclaimtemplates", "ResourceClaimTemplate", RESOURCE, served(RESOURCE, "ResourceClaimTemplate"), strategy=PLAIN,
-    printer=NAME_AGE,
+    "resourceclaimtemplates", "ResourceClaimTemplate", RESOURCE, served(RESOURCE, "ResourceClaimTemplate"),
+    strategy=device_claims.TEMPLATE, printer=NAME_AGE,
 )
 RESOURCE_SLICE = Resource(
     "resourceslices", "ResourceSlice", RESOURCE, served(RESOURCE, "ResourceSlice"), namespaced=False,
-    selectable_fields=selectable.RESOURCE_SLICE, printer=printers.RESOURCE_SLICE,
+    selectable_fields=selectable.RESOURCE_SLICE, strategy=device_slices.SLICE, printer=printers.RESOURCE_SLICE,
 )
 PRIORITY_CLASS = Resource(
     "priorityclasses", "PriorityClass", SCHEDULING,

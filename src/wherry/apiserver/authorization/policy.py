@@ -103,7 +103,10 @@ create | core | bindings,pods/binding
 {CHANGE} | core | pods/status
 {READ} | apps,extensions | replicasets,statefulsets
 {READ} | policy | poddisruptionbudgets
-{READ} | storage.k8s.io | csinodes,csidrivers,csistoragecapacities,storageclasses,volumeattachments""",
+{READ} | storage.k8s.io | csinodes,csidrivers,csistoragecapacities,storageclasses,volumeattachments
+{READ} | resource.k8s.io | deviceclasses,resourceslices,devicetaintrules
+create,delete,{READ},{CHANGE} | resource.k8s.io | resourceclaims
+{CHANGE} | resource.k8s.io | resourceclaims/status,resourceclaims/binding""",
     "system:persistent-volume-provisioner": f"""
 create,delete,patch,{READ} | core | persistentvolumes
 {READ},{CHANGE} | core | persistentvolumeclaims
@@ -217,6 +220,19 @@ list,watch | metrics.k8s.io | pods
 {READ} | core | pods
 {CHANGE} | core | pods/finalizers
 create,{READ} | core | persistentvolumeclaims
+{EVENTS}""",
+    "resource-claim-controller": f"""
+{READ} | core | pods
+{CHANGE} | core | pods/finalizers,pods/status
+create,delete,{READ},{CHANGE} | resource.k8s.io | resourceclaims
+{CHANGE} | resource.k8s.io | resourceclaims/status,resourceclaims/binding,resourceclaims/finalizers
+{READ} | resource.k8s.io | resourceclaimtemplates,deviceclasses
+{EVENTS}""",
+    "device-taint-eviction-controller": f"""
+{READ},delete | core | pods
+{CHANGE} | core | pods/status
+{READ} | resource.k8s.io | resourceclaims,resourceslices,devicetaintrules
+{CHANGE} | resource.k8s.io | devicetaintrules/status
 {EVENTS}""",
     "ttl-controller": f"{READ},{CHANGE} | core | nodes\n{EVENTS}",
     "certificate-controller": f"""

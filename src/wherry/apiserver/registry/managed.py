@@ -20,6 +20,9 @@ STATUS_WRITES = ("status", "approval")
 STATUS_RESETS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "pods"): ("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),
     ("apps", "deployments"): ("spec", "metadata.labels"),
+    ("resource.k8s.io", "resourceclaims"): (
+        "spec", "metadata.annotations", "metadata.finalizers", "metadata.labels", "metadata.ownerReferences",
+    ),
 }
 # These subresources are other kinds; what they change is changed in the object by the server.
 _OTHER_KINDS = ("binding", "eviction", "finalize", "token")
