@@ -23,6 +23,7 @@ GROUPS = (
     "core.v1", "apps.v1", "batch.v1", "discovery.v1", "coordination.v1", "events.v1", "rbac.v1",
     "policy.v1", "autoscaling.v1", "autoscaling.v2", "networking.v1", "storage.v1", "scheduling.v1",
     "certificates.v1", "authentication.v1", "authorization.v1", "admissionregistration.v1", "node.v1",
+    "resource.v1",
 )
 OUT = Path(__file__).parent.parent / "src/wherry/api/types"
 SCALARS = {
@@ -38,14 +39,16 @@ FORGOTTEN = {"ObjectMeta.managedFields"}
 # Structs that Go holds by value: an absent one reads as an empty one.
 NESTED = {"metadata", "spec", "status", "resources", "template", "strategy", "jobTemplate", "involvedObject",
           "source", "rollingUpdate.never", "nodeInfo", "loadBalancer", "state", "lastState", "roleRef", "daemonEndpoints",
-          "kubeletEndpoint", "conditionsBase", "updateStrategy", "scaleTargetRef", "regarding"}
+          "kubeletEndpoint", "conditionsBase", "updateStrategy", "scaleTargetRef", "regarding", "ResourceClaimSpec.devices",
+          "AllocationResult.devices"}
 # ... but these are pointers all the same: sent empty, they would ask for something.
 NOT_NESTED = {"PodSpec.resources", "PodStatus.resources", "ContainerStatus.resources"}
 # String pointers: nil and "" differ.
 POINTERS = {"storageClassName", "ipFamilyPolicy", "internalTrafficPolicy", "runtimeClassName", "ingressClassName",
             "preemptionPolicy", "timeZone", "completionMode", "podReplacementPolicy", "managedBy", "holderIdentity",
             "deprecatedFirstTimestamp", "volumeAttributesClassName", "deletionTimestamp", "creationTimestamp", "hostnameOverride",
-            "reclaimPolicy", "volumeBindingMode", "appProtocol", "nodeName.endpoint", "setHostnameAsFQDN"}
+            "reclaimPolicy", "volumeBindingMode", "appProtocol", "nodeName.endpoint", "setHostnameAsFQDN", "DeviceAttribute.string",
+            "DeviceAttribute.version"}
 KEEP = {"type": "type", "id": "id"}
 
 
@@ -115,9 +118,9 @@ class Module:
             return f"{attr}: {kind} = {default('default_factory=list', False)}"
         if kind.startswith("dict["):
             return f"{attr}: {kind} = {default('default_factory=dict', False)}"
-        if is_struct and (name in NESTED or required) and f"{owner}.{name}" not in NOT_NESTED:
+        if is_struct and (name in NESTED or f"{owner}.{name}" in NESTED or required) and f"{owner}.{name}" not in NOT_NESTED:
             return f"{attr}: {kind} = {default(f'default_factory=lambda: {kind}()', False)}"
-        if kind == "str" and name not in POINTERS:
+        if kind == "str" and name not in POINTERS and f"{owner}.{name}" not in POINTERS:
             return f'{attr}: str = {default(chr(34) * 2)}'
         if kind == "str | None":
             return f"{attr}: {kind} = {default('None')}"
