@@ -49,7 +49,7 @@ POINTERS = {"storageClassName", "ipFamilyPolicy", "internalTrafficPolicy", "runt
             "deprecatedFirstTimestamp", "volumeAttributesClassName", "deletionTimestamp", "creationTimestamp", "hostnameOverride",
             "reclaimPolicy", "volumeBindingMode", "appProtocol", "nodeName.endpoint", "setHostnameAsFQDN", "DeviceAttribute.string",
             "DeviceAttribute.version"}
-KEEP = {"type": "type", "id": "id"}
+BUILTINS = ("bool", "dict", "float", "int", "list", "str")  # as fields they would hide the types of their neighbours
 
 
 def module_of(name: str) -> str:
@@ -64,7 +64,7 @@ def snake(name: str) -> str:
     name = re.sub(r"(IP|CIDR|URL|ID|FQDN|UID|TTL)s(?=$|[A-Z])", lambda m: m[1].capitalize() + "s", name)
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
-    return name + "_" if keyword.iskeyword(name) else name
+    return name + "_" if keyword.iskeyword(name) or name in BUILTINS else name
 
 
 class Module:

@@ -84,9 +84,9 @@ class DeviceAllocationResult(Struct):
 
 
 class DeviceAttribute(Struct):
-    bool: bool | None = None
+    bool_: bool | None = msgspec.field(default=None, name="bool")
     bools: list[bool] = msgspec.field(default_factory=list)
-    int: int | None = None
+    int_: int | None = msgspec.field(default=None, name="int")
     ints: list[int] = msgspec.field(default_factory=list)
     string: str | None = None
     strings: list[str] = msgspec.field(default_factory=list)
