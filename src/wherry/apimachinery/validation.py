@@ -67,10 +67,9 @@ def validate_object_meta(meta: Meta, *, namespaced: bool, name_rule: str, path: 
     if (meta.get("generation") or 0) < 0:
         generation = meta["generation"]
         causes.append(fielderrors.invalid(f"{path}.generation", generation, "must be greater than or equal to 0"))
-    causes += validate_labels(meta.get("labels"), f"{path}.labels")
-    causes += validate_annotations(meta.get("annotations"), f"{path}.annotations")
-    causes += validate_owner_references(meta.get("ownerReferences"), f"{path}.ownerReferences")
-    causes += validate_finalizers(meta.get("finalizers"), f"{path}.finalizers")
+    for field, validate in _PARTS:
+        if value := meta.get(field):
+            causes += validate(value, f"{path}.{field}")
     for index, entry in enumerate(meta.get("managedFields") or ()):
         causes += entry_faults(entry, f"{path}.managedFields[{index}]")
     return causes
@@ -147,6 +146,12 @@ def validate_finalizers(finalizers: list[str] | None, path: str) -> list[Cause]:
             why = "name is neither a standard finalizer name nor is it fully qualified"
             causes.append(fielderrors.invalid(f"{path}[{index}]", name, why))
     return causes
+
+
+_PARTS: tuple[tuple[str, Callable[[Any, str], list[Cause]]], ...] = (
+    ("labels", validate_labels), ("annotations", validate_annotations), ("ownerReferences", validate_owner_references),
+    ("finalizers", validate_finalizers),
+)
 
 
 def _as_prefix(prefix: str) -> str:

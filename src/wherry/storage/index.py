@@ -44,7 +44,7 @@ class Index:
             else:
                 insort(self._keys, key)
             self._add(key, terms(obj))
-        elif previous.labels != obj.labels or previous.fields != obj.fields:
+        elif previous.labels != obj.labels or any(previous.fields.get(name) != obj.fields.get(name) for name in INDEXED_FIELDS):
             old, new = set(terms(previous)), set(terms(obj))
             self._remove(key, old - new)
             self._add(key, new - old)

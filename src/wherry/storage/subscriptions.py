@@ -108,7 +108,9 @@ def audiences(event: WatchEvent) -> Iterator[Audience]:
     for place in places:
         yield (place, "", "")
     for name in INDEXED_FIELDS:
-        found = {obj.fields[name] for obj in (event.object, event.previous) if obj is not None and name in obj.fields}
-        for value in found:
-            for place in places:
-                yield (place, name, value)
+        now = event.object.fields.get(name)
+        before = now if event.previous is None else event.previous.fields.get(name)
+        for value in (now,) if before == now else (now, before):
+            if value is not None:
+                for place in places:
+                    yield (place, name, value)

@@ -152,6 +152,7 @@ def entry_faults(entry: Any, path: str) -> list[Cause]:
     """What is wrong with an entry that a client sent, in upstream's words."""
     causes = []
     operation, kind, manager = entry.get("operation") or "", entry.get("fieldsType") or "", entry.get("manager") or ""
+    subresource = entry.get("subresource")
     if operation not in (APPLY, UPDATE):
         causes.append(fielderrors.invalid(f"{path}.operation", operation, "must be `Apply` or `Update`"))
     if kind not in ("", "FieldsV1"):
@@ -160,6 +161,6 @@ def entry_faults(entry: Any, path: str) -> list[Cause]:
         causes.append(fielderrors.too_long(f"{path}.manager", MAX_MANAGER_BYTES))
     if not manager.isprintable():
         causes.append(fielderrors.invalid(f"{path}.manager", manager, "should only contain printable characters"))
-    if len((entry.get("subresource") or "").encode("utf-8", "surrogatepass")) > MAX_SUBRESOURCE_BYTES:
+    if subresource and len(subresource.encode("utf-8", "surrogatepass")) > MAX_SUBRESOURCE_BYTES:
         causes.append(fielderrors.too_long(f"{path}.subresource", MAX_SUBRESOURCE_BYTES))
     return causes
