@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import Any
 
 import pytest
 from api_harness import API, serve
 
+from wherry.api.strategy.pod.defaults import default_pod
 from wherry.apimachinery.http import UserInfo
 from wherry.util.clock import RealClock
 
@@ -125,6 +127,25 @@ async def test_a_dry_run_uses_nothing(api: API) -> None:
     for _ in range(2):
         await api.call("POST", f"{CONFIG_MAPS}?dryRun=All", {"metadata": {"name": "c"}})
     await api.call("POST", CONFIG_MAPS, {"metadata": {"name": "c"}})
+
+
+async def test_what_is_added_to_a_pod_needs_no_more_defaults(api: API) -> None:
+    limits = {"limits": [{"type": "Container", "default": {"cpu": "500m"}, "max": {"memory": "1Gi"}}]}
+    await api.call("POST", "/api/v1/namespaces/n/limitranges", {"metadata": {"name": "l"}, "spec": limits})
+    runtime_class = {
+        "metadata": {"name": "r"}, "handler": "h", "overhead": {"podFixed": {"cpu": "10m"}},
+        "scheduling": {"nodeSelector": {"a": "b"}, "tolerations": [{"key": "k", "operator": "Exists"}]},
+    }
+    await api.call("POST", "/apis/node.k8s.io/v1/runtimeclasses", runtime_class)
+    made = await api.call("POST", PODS, pod("p", runtimeClassName="r"))
+    (container,) = made["spec"]["containers"]
+    assert container["resources"] == {"limits": {"cpu": "500m", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}
+    assert made["spec"]["volumes"][0]["projected"]["defaultMode"] == 0o644
+    assert made["spec"]["overhead"] == {"cpu": "10m"}
+    assert {"key": "k", "operator": "Exists"} in made["spec"]["tolerations"]
+    again = copy.deepcopy(made)
+    default_pod(again)
+    assert again == made
 
 
 async def test_there_is_one_default_priority_class(api: API) -> None:

@@ -76,7 +76,9 @@ class Plugin(Protocol):
         remembered."""
         ...
 
-    async def admit(self, attributes: Attributes) -> None: ...
+    async def admit(self, attributes: Attributes) -> None:
+        """The object is defaulted already, and what is added to it must be too, as with upstream's own plugins."""
+        ...
 
     async def validate(self, attributes: Attributes) -> None: ...
 
@@ -107,12 +109,9 @@ class Chain:
             found = self._handlers[key] = [plugin for plugin in self._plugins if plugin.handles(attributes)]
         return found
 
-    async def admit(self, attributes: Attributes) -> bool:
-        """Whether any plugin had a say."""
-        asked = self._of(attributes)
-        for plugin in asked:
+    async def admit(self, attributes: Attributes) -> None:
+        for plugin in self._of(attributes):
             await plugin.admit(attributes)
-        return bool(asked)
 
     async def validate(self, attributes: Attributes) -> None:
         for plugin in self._of(attributes):

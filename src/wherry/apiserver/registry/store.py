@@ -155,8 +155,7 @@ class Store:
         if not applied:
             manage_update(call, self.codecs, None, obj)  # before admission: what that sets has no owner
         attributes = self._attributes(call, "CREATE", obj, None)
-        if await self.chain.admit(attributes):
-            strategy.default(obj)
+        await self.chain.admit(attributes)
         strategy.prepare_for_create(obj)
         finish = [f for hook in self.hooks if (f := await hook.begin_create(call, obj))]
         written: Written | None = None
@@ -225,15 +224,14 @@ class Store:
         made = transform(base)
         obj = made if isinstance(made, dict) else await made
         self._check_identity(obj, old, entry.revision)
+        if not trusted:
+            self.resource.strategy.default(obj)
         if not applied:
-            if not trusted:
-                self.resource.strategy.default(obj)
             if view := self.resource.strategy.views.get(call.subresource):
                 view.keep(obj, old)  # what it cannot change has no new owner
             manage_update(call, self.codecs, old, obj)
         attributes = self._attributes(call, "UPDATE", obj, old)
-        if await self.chain.admit(attributes) or (applied and not trusted):
-            self.resource.strategy.default(obj)
+        await self.chain.admit(attributes)
         if not trusted:
             self._before_update(call, obj, old)
         finish = [f for hook in self.hooks if (f := await hook.begin_update(call, obj, old))]
