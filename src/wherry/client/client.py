@@ -35,6 +35,7 @@ _PARENTS: dict[type[Any], type[Any]] = {
     core_v1.Binding: core_v1.Pod, policy_v1.Eviction: core_v1.Pod,
     authentication_v1.TokenRequest: core_v1.ServiceAccount,
 }
+AT_ONCE = 64  # watch events that are decoded at a time: some milliseconds
 _MAX_LINE = 64 * 1024 * 1024  # bytes of one watch event
 
 
@@ -111,7 +112,9 @@ class Client:
         field_selector: str = "", allow_bookmarks: bool = False, timeout_seconds: int = 0,
         resource: ResourceInfo | None = None, overtaken: bool = True,
     ) -> AsyncGenerator[Events[T], None]:
-        """Events after `resource_version`, until the server ends the watch, as many as came together.  An ERROR event is raised.
+        """Events after `resource_version`, until the server ends the watch, some of those that came together at a time.
+
+        An ERROR event is raised.
 
         `overtaken=False` leaves out what a later event, already here, overtakes.  Close it (`contextlib.aclosing`)
         when leaving early: that is how the server learns of it.
@@ -125,15 +128,16 @@ class Client:
         decode = decoder_of(kind).decode_event
         async with aclosing(batches(response)) as found:
             async for batch in found:
-                events: Events[T] = []
-                for line in batch if overtaken else newest(batch):
-                    event = decode(line)
-                    if event.type == "ERROR":
-                        if events:
-                            yield events
-                        raise StatusError.from_json(cast("dict[str, Any]", event.object))
-                    events.append(event)
-                if events:
+                whole = batch if overtaken else newest(batch)
+                for start in range(0, len(whole), AT_ONCE):
+                    events: Events[T] = []
+                    for line in whole[start:start + AT_ONCE]:
+                        event = decode(line)
+                        if event.type == "ERROR":
+                            if events:
+                                yield events
+                            raise StatusError.from_json(cast("dict[str, Any]", event.object))
+                        events.append(event)
                     yield events
 
     async def create(self, obj: T, *, namespace: str | None = None, subresource: str = "", name: str = "") -> T:

@@ -20,7 +20,7 @@ import msgspec
 
 from wherry.apimachinery.errors import StatusError
 from wherry.client.backoff import Backoff
-from wherry.client.client import Client
+from wherry.client.client import AT_ONCE, Client
 from wherry.client.codec import PartialObjectMetadata
 from wherry.client.paths import ResourceInfo, info_of
 from wherry.client.store import Store, key_of
@@ -30,7 +30,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PAGE = 500  # objects a list request
-BREATH = 256  # objects handled before the loop gets a turn
+BREATH = 256  # objects of a list handled before the loop gets a turn
 WATCH_SECONDS = (300, 600)  # a watch ends by itself within these, so that clients spread over servers
 
 
@@ -165,6 +165,8 @@ class Informer(Generic[T]):
                         self._put(event.object)
                 self.resource_version = events[-1].object.metadata.resource_version
                 seen += len(events)
+                if len(events) == AT_ONCE:  # there may be more of them, and others wait for the loop
+                    await self._clock.sleep(0)
         if not seen and self._clock.monotonic() - started < 1:
             raise OSError("the watch ended at once")  # a server that is going away: do not spin
 

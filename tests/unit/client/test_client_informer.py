@@ -8,6 +8,7 @@ import json
 from wherry.api.types import core_v1, meta_v1
 from wherry.apimachinery.http import Request, Response
 from wherry.client import Client, InProcessTransport, info_of
+from wherry.client.client import AT_ONCE
 from wherry.client.codec import newest
 from wherry.client.informer import Handler, Informer, Scope, SharedInformerFactory
 from wherry.client.store import Store
@@ -105,6 +106,19 @@ async def test_of_changes_that_come_together_the_last_of_each_object_counts():
     informer, told = await follow(Script([(5, [config_map("a", 3), config_map("b", 4)])], [[b"".join(burst)]]))
     assert told == [("add", "a"), ("add", "b"), ("update", "b"), ("update", "a")]
     assert (informer.resource_version, informer.store.get("a", "d").metadata.resource_version) == ("9", "9")
+
+
+async def test_a_long_batch_leaves_turns_to_others():
+    burst = b"".join(event("ADDED", config_map(f"c{number}", 6 + number)) for number in range(2 * AT_ONCE + 1))
+    script, seen = Script([(5, [])], [[burst]]), []
+    informer = Informer(Client(InProcessTransport(script.handle)), Scope(core_v1.ConfigMap, info_of(core_v1.ConfigMap)), FakeClock())
+    running = asyncio.ensure_future(informer.run())
+    while len(seen) < 40:
+        await asyncio.sleep(0)
+        seen.append((len(informer.store.keys()), informer.resource_version))
+    assert list(dict.fromkeys(seen))[-3:] == [(AT_ONCE, "69"), (2 * AT_ONCE, "133"), (2 * AT_ONCE + 1, "134")]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def test_a_change_before_a_deletion_is_not_overtaken_by_one_after_it():
