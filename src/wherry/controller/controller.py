@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -23,6 +23,7 @@ from wherry.util.clock import Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+SLICE = 500  # objects looked at before the loop gets a turn: some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,16 @@ class Controller(ABC):
     def idle(self) -> bool:
         """What it watches has synced, and nothing waits to be reconciled now."""
         return all(informer.has_synced for informer in self._followed) and self.queue.idle and self.recorder.idle
+
+    async def in_slices(self, objects: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+        """`objects`, some at a time: between two slices the loop gets a turn, so that thousands hold nobody up.
+
+        The whole is as it was when it was given, as a list that was copied is: what happens between wakes the key again.
+        """
+        for start in range(0, len(objects), SLICE):
+            if start:
+                await self.clock.sleep(0)
+            yield objects[start:start + SLICE]
 
     # -- running -------------------------------------------------------------------------------------
 

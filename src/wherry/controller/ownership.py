@@ -46,6 +46,12 @@ class Claim(Generic[T]):
     adopt: list[T] = field(default_factory=list)
     release: list[T] = field(default_factory=list)
 
+    def add(self, more: Claim[T]) -> None:
+        """Of further objects."""
+        self.owned.extend(more.owned)
+        self.adopt.extend(more.adopt)
+        self.release.extend(more.release)
+
 
 def claim(owner: Any, selector: Selector, objects: Iterable[T]) -> Claim[T]:
     """Sort `objects` of the owner's namespace.  An owner that is being deleted neither adopts nor releases."""

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/concepts/workloads/controllers/job/#parallel-jobs
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from wherry.controller.job import model as m
 from wherry.controller.job.backoff import remaining
 from wherry.controller.job.failurepolicy import judge
 from wherry.controller.job.tally import Observed, Tally
-from wherry.controller.replicaset.plan import pods_to_delete
+from wherry.controller.replicaset.plan import Cheapest
 
 BURST = 500  # Pods created or deleted at a time
 
@@ -70,7 +70,7 @@ def wanted_active(o: Observed, t: Tally) -> int:
 def _surplus(o: Observed, active: list[core_v1.Pod], at_least: int) -> list[core_v1.Pod]:
     """Pods whose index is none or taken, and more until they are `at_least` so many."""
     if not m.is_indexed(o.job):
-        return pods_to_delete(active, (), at_least, o.now) if at_least else []
+        return _cheapest(active, at_least, o.now) if at_least else []
     by_index: defaultdict[int, list[core_v1.Pod]] = defaultdict(list)
     surplus: list[core_v1.Pod] = []
     for pod in active:
@@ -81,11 +81,15 @@ def _surplus(o: Observed, active: list[core_v1.Pod], at_least: int) -> list[core
             by_index[index].append(pod)
     single: list[core_v1.Pod] = []
     for pods in by_index.values():
-        extra = pods_to_delete(pods, (), len(pods) - 1, o.now) if len(pods) > 1 else []
+        extra = _cheapest(pods, len(pods) - 1, o.now) if len(pods) > 1 else []
         surplus += extra
         single += [pod for pod in pods if pod not in extra]
     more = at_least - len(surplus)
-    return surplus + (pods_to_delete(single, (), more, o.now) if more > 0 else [])
+    return surplus + (_cheapest(single, more, o.now) if more > 0 else [])
+
+
+def _cheapest(pods: list[core_v1.Pod], count: int, now: float) -> list[core_v1.Pod]:
+    return Cheapest(count, Counter(), now).add(pods).pods
 
 
 def _free_indexes(o: Observed, t: Tally) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from wherry.client.expectations import Expectations
 from wherry.client.informer import Informer
 from wherry.client.store import by_controller_uid
 from wherry.controller.controller import Context, Controller, RequeueAfter
-from wherry.controller.ownership import carry_out, claim, controller_of
+from wherry.controller.ownership import Claim, carry_out, claim, controller_of
 from wherry.controller.podcontrol import (
     PodControl,
     first_failure,
@@ -25,7 +26,7 @@ from wherry.controller.podcontrol import (
 )
 from wherry.controller.podutil import is_active
 from wherry.controller.podwatch import PodWatch
-from wherry.controller.replicaset.plan import KEEP, Plan, Workload, next_check, plan, selector, status, surplus
+from wherry.controller.replicaset.plan import KEEP, Cheapest, Tally, Workload, by_node, selector, shortage, status
 
 
 class ReplicaSetController(Controller):
@@ -59,47 +60,58 @@ class ReplicaSetController(Controller):
             return None
         settled = self.expectations.satisfied(key)
         pods = await self._claim(rs)
-        failure = None
+        tally = Tally(rs, self.clock.time())
+        async for some in self.in_slices(pods):
+            tally.add(some)
+        short, failure = shortage(rs, tally), None
         if settled and rs.metadata.deletion_timestamp is None:
-            related = self._related(rs) if surplus(rs, pods) > 0 else ()
-            steps = plan(rs, pods, related, self.clock.time())
-            failure = await self._carry_out(key, rs, steps)
-        reason = None if failure is None else ("FailedCreate" if steps.create else "FailedDelete", _message(failure))
-        now = self.clock.time()
-        await self._write_status(rs, status(rs, pods, now, reason))
+            failure = await self._carry_out(key, rs, short, await self._superfluous(rs, pods, -short))
+        reason = None if failure is None else ("FailedCreate" if short > 0 else "FailedDelete", _message(failure))
+        await self._write_status(rs, status(rs, tally, self.clock.time(), reason))
         if failure is not None:
             raise failure
-        wait = next_check(rs, pods, now)
-        return RequeueAfter(wait) if wait is not None else None
+        return RequeueAfter(tally.next_available) if tally.next_available is not None else None
 
     async def _claim(self, rs: Workload) -> list[core_v1.Pod]:
         """The Pods that are the ReplicaSet's, adopted ones included."""
-        store = self.pods.store
-        mine, orphans = store.by_index("controller", rs.metadata.uid), store.by_index("controller", "")
-        namespace = rs.metadata.namespace
-        candidates = mine + [pod for pod in orphans if pod.metadata.namespace == namespace and is_active(pod)]
-        return await carry_out(self.client, rs, claim(rs, from_label_selector(selector(rs)), candidates))
+        store, namespace, chosen = self.pods.store, rs.metadata.namespace, from_label_selector(selector(rs))
+        orphans = [pod for pod in store.by_index("controller", "") if pod.metadata.namespace == namespace and is_active(pod)]
+        claimed: Claim[core_v1.Pod] = Claim()
+        async for some in self.in_slices(store.by_index("controller", rs.metadata.uid) + orphans):
+            claimed.add(claim(rs, chosen, some))
+        return await carry_out(self.client, rs, claimed)
+
+    async def _superfluous(self, rs: Workload, pods: list[core_v1.Pod], count: int) -> list[core_v1.Pod]:
+        """The `count` Pods that should go."""
+        if count <= 0:
+            return []
+        on_node: Counter[str] = Counter()
+        async for some in self.in_slices(self._related(rs)):
+            on_node += by_node(some)
+        cheapest = Cheapest(count, on_node, self.clock.time())
+        async for some in self.in_slices(pods):
+            cheapest.add(some)
+        return cheapest.pods
 
     def _related(self, rs: Workload) -> list[core_v1.Pod]:
-        """Active Pods of all ReplicaSets that share its owner."""
+        """The Pods of all ReplicaSets that share its owner."""
         ref = controller_of(rs)
         siblings = [rs] if ref is None else self.workloads.store.by_index("controller", ref.uid)
-        pods = [pod for each in siblings for pod in self.pods.store.by_index("controller", each.metadata.uid)]
-        return [pod for pod in pods if is_active(pod)]
+        return [pod for each in siblings for pod in self.pods.store.by_index("controller", each.metadata.uid)]
 
-    async def _carry_out(self, key: str, rs: Workload, steps: Plan) -> Exception | None:
+    async def _carry_out(self, key: str, rs: Workload, create: int, delete: list[core_v1.Pod]) -> Exception | None:
         """The first failure, if there is one.  What failed, or was not tried, is expected no more."""
-        if steps.create:
-            self.expectations.expect(key, creations=steps.create)
+        if create > 0:
+            self.expectations.expect(key, creations=create)
             template = rs.spec.template
             assert template is not None, "validated: a ReplicaSet has a template"
             pod = pod_from_template(template, rs)
-            made, failure = await slow_start(steps.create, 1, partial(self._create, pod, rs))
-            self.expectations.creation_observed(key, steps.create - made)
+            made, failure = await slow_start(create, 1, partial(self._create, pod, rs))
+            self.expectations.creation_observed(key, create - made)
             return failure
-        if steps.delete:
-            self.expectations.expect(key, deletions={pod.metadata.uid for pod in steps.delete})
-            return first_failure(await gather_bounded([partial(self._delete, key, pod, rs) for pod in steps.delete]))[0]
+        if delete:
+            self.expectations.expect(key, deletions={pod.metadata.uid for pod in delete})
+            return first_failure(await gather_bounded([partial(self._delete, key, pod, rs) for pod in delete]))[0]
         return None
 
     async def _create(self, pod: core_v1.Pod, rs: Workload) -> None:

@@ -1,5 +1,8 @@
 """What a ReplicaSet needs: how many Pods to create, which to delete, and what its status says.  Pure.
 
+A ReplicaSet may have thousands of Pods, so what looks at all of them takes them a slice at a time: the controller
+gives the loop back between two slices.
+
 Behaviour: kubernetes.io/docs/concepts/workloads/controllers/replicaset.  ReplicationControllers,
 which differ in kind alone, are planned here too.
 """
@@ -9,8 +12,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from wherry.api.types import apps_v1, core_v1, meta_v1
@@ -18,7 +21,6 @@ from wherry.controller.podutil import (
     available_in,
     created,
     is_active,
-    is_available,
     is_ready,
     is_terminating,
     ready_since,
@@ -35,42 +37,71 @@ _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 Workload = apps_v1.ReplicaSet | core_v1.ReplicationController
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    create: int = 0
-    delete: list[core_v1.Pod] = field(default_factory=list)
-
-
 def wanted(rs: Workload) -> int:
     return 1 if rs.spec.replicas is None else rs.spec.replicas
 
 
-def surplus(rs: Workload, pods: Iterable[core_v1.Pod]) -> int:
-    """How many of the `pods` it controls are too many."""
-    return sum(map(is_active, pods)) - wanted(rs)
+class Tally:
+    """The Pods that a workload controls, counted.  May be given them a slice at a time."""
+
+    def __init__(self, rs: Workload, now: float) -> None:
+        self._now, self._min_ready = now, rs.spec.min_ready_seconds or 0
+        template = rs.spec.template
+        self._labels = template.metadata.labels.items() if template is not None else {}.items()
+        self.active = self.labelled = self.ready = self.available = self.terminating = 0
+        self.next_available: float | None = None  # seconds until the next ready Pod becomes available by time alone
+
+    def add(self, pods: Iterable[core_v1.Pod]) -> Tally:
+        for pod in pods:
+            if not is_active(pod):
+                self.terminating += is_terminating(pod)
+                continue
+            self.active += 1
+            self.labelled += self._labels <= pod.metadata.labels.items()
+            if is_ready(pod):
+                self.ready += 1
+                self._count_ready(pod)
+        return self
+
+    def _count_ready(self, pod: core_v1.Pod) -> None:
+        wait = available_in(pod, self._min_ready, self._now) if self._min_ready else 0.0
+        if wait is None:
+            return
+        if wait <= 0:
+            self.available += 1
+        elif self.next_available is None or wait < self.next_available:
+            self.next_available = wait
 
 
-def plan(rs: Workload, pods: Iterable[core_v1.Pod], related: Sequence[core_v1.Pod], now: float) -> Plan:
-    """Creations or deletions that bring the `pods` it controls to their number.
+def shortage(rs: Workload, tally: Tally) -> int:
+    """How many Pods to create now; when negative, how many to delete."""
+    return max(-BURST, min(BURST, wanted(rs) - tally.active))
 
-    `related` are the active Pods of ReplicaSets of the same owner: of two Pods, the one goes
-    first whose node holds more of them.  They do not matter unless there is a surplus.
+
+class Cheapest:
+    """The `count` active Pods whose loss costs least, of all that it was given, a slice at a time.
+
+    `on_node` tells how many Pods of the same owner each node holds: of two Pods, the one goes first whose node holds more.
     """
-    active = [pod for pod in pods if is_active(pod)]
-    diff = surplus(rs, active)
-    if diff < 0:
-        return Plan(create=min(-diff, BURST))
-    if diff > 0:
-        return Plan(delete=pods_to_delete(active, related, min(diff, BURST), now))
-    return Plan()
+
+    def __init__(self, count: int, on_node: Counter[str], now: float) -> None:
+        self._count, self._on_node, self._now = count, on_node, now
+        self._ranked: list[tuple[tuple[Any, ...], core_v1.Pod]] = []
+
+    def add(self, pods: Iterable[core_v1.Pod]) -> Cheapest:
+        self._ranked += [(_rank(pod, self._on_node[pod.spec.node_name], self._now), pod) for pod in pods if is_active(pod)]
+        self._ranked.sort(key=itemgetter(0))
+        del self._ranked[self._count:]
+        return self
+
+    @property
+    def pods(self) -> list[core_v1.Pod]:
+        return [pod for _, pod in self._ranked]
 
 
-def pods_to_delete(active: list[core_v1.Pod], related: Sequence[core_v1.Pod], count: int, now: float) -> list[core_v1.Pod]:
-    """The `count` Pods whose loss costs least."""
-    if count >= len(active):
-        return active
-    on_node = Counter(pod.spec.node_name for pod in related if pod.spec.node_name)
-    return sorted(active, key=lambda pod: _rank(pod, on_node[pod.spec.node_name], now))[:count]
+def by_node(pods: Iterable[core_v1.Pod]) -> Counter[str]:
+    """How many active Pods each node holds."""
+    return Counter(pod.spec.node_name for pod in pods if pod.spec.node_name and is_active(pod))
 
 
 def _rank(pod: core_v1.Pod, on_node: int, now: float) -> tuple[Any, ...]:
@@ -94,24 +125,18 @@ def deletion_cost(pod: core_v1.Pod) -> int:
     return value if -(2**31) <= value < 2**31 else 0
 
 
-def status(rs: Workload, pods: Sequence[core_v1.Pod], now: float, failure: tuple[str, str] | None = None) -> dict[str, Any]:
-    """The status that `pods` (all it controls) make; `failure` is the reason and message of a create or delete that failed."""
-    active = [pod for pod in pods if is_active(pod)]
-    template = rs.spec.template
-    labels = template.metadata.labels.items() if template is not None else ()
-    ready = [pod for pod in active if is_ready(pod)]
-    min_ready = rs.spec.min_ready_seconds or 0
-    available = [pod for pod in ready if is_available(pod, min_ready, now)] if min_ready else ready
+def status(rs: Workload, tally: Tally, now: float, failure: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The status that its Pods make; `failure` is the reason and message of a create or delete that failed."""
     result: dict[str, Any] = {
-        "replicas": len(active),
-        "fullyLabeledReplicas": sum(labels <= pod.metadata.labels.items() for pod in active) if labels else len(active),
-        "readyReplicas": len(ready),
-        "availableReplicas": len(available),
+        "replicas": tally.active,
+        "fullyLabeledReplicas": tally.labelled,
+        "readyReplicas": tally.ready,
+        "availableReplicas": tally.available,
         "observedGeneration": rs.metadata.generation or 0,
         "conditions": _conditions(rs, failure, now),
     }
     if isinstance(rs, apps_v1.ReplicaSet):
-        result["terminatingReplicas"] = sum(map(is_terminating, pods))
+        result["terminatingReplicas"] = tally.terminating
     return result
 
 
@@ -138,15 +163,6 @@ def _as_dict(each: apps_v1.ReplicaSetCondition | core_v1.ReplicationControllerCo
         "status": each.status, "type": each.type,
     }
     return {key: value for key, value in pairs.items() if value}
-
-
-def next_check(rs: Workload, pods: Iterable[core_v1.Pod], now: float) -> float | None:
-    """Seconds until the next ready Pod becomes available by time alone."""
-    min_ready = rs.spec.min_ready_seconds or 0
-    if not min_ready:
-        return None
-    waits = [wait for pod in pods if is_active(pod) and (wait := available_in(pod, min_ready, now)) is not None and wait > 0]
-    return min(waits, default=None)
 
 
 def selector(rs: Workload) -> meta_v1.LabelSelector:
