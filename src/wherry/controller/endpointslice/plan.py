@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import msgspec
 
@@ -95,7 +96,12 @@ def labels_of(service: core_v1.Service) -> dict[str, str]:
 def addresses(pod: core_v1.Pod, family: str) -> list[str]:
     version = 6 if family == "IPv6" else 4
     known = [each.ip for each in pod.status.pod_ips] or [pod.status.pod_ip]
-    return [ip for ip in known if ip and ipaddress.ip_address(ip).version == version]
+    return [ip for ip in known if ip and _version(ip) == version]
+
+
+@lru_cache(maxsize=16384)  # a Service's Pods are looked at all of them whenever one changes
+def _version(ip: str) -> int:
+    return ipaddress.ip_address(ip).version
 
 
 def endpoint(service: core_v1.Service, pod: core_v1.Pod, ips: list[str], node: core_v1.Node | None) -> discovery_v1.Endpoint:
