@@ -108,6 +108,10 @@ class Store(Generic[T]):
     def by_index(self, name: str, value: str) -> builtins.list[T]:
         return [self._objects[key] for key in self._indexes[name].get(value, ())]
 
+    def has(self, name: str, value: str) -> bool:
+        """Whether `by_index` would give anything."""
+        return value in self._indexes[name]
+
     def index_values(self, name: str) -> builtins.list[str]:
         """Every value that at least one object has."""
         return list(self._indexes[name])

@@ -39,6 +39,10 @@ class PodWatch:
         owner = self._owners.get(ref.name, pod.metadata.namespace)
         return key_of(owner) if owner is not None and owner.metadata.uid == ref.uid else None
 
+    def may_adopt(self, pod: core_v1.Pod) -> bool:
+        """Whether there is any workload of ours where the Pod is: else a Pod without a controller does not concern us."""
+        return self._owners.has("namespace", pod.metadata.namespace)
+
     def added(self, pod: core_v1.Pod, ref: meta_v1.OwnerReference | None) -> None:
         key = self._key_of(pod, ref)
         if key is not None:
@@ -95,7 +99,7 @@ class _Sorter:
         going = pod.metadata.deletion_timestamp is not None
         if ref is None:
             if not going:
-                tell([watch.added for watch in watches], pod, None)
+                tell([watch.added for watch in watches if watch.may_adopt(pod)], pod, None)
             return
         mine = [watch for watch in watches if watch.kind == ref.kind]
         tell([watch.deleted if going else watch.added for watch in mine], pod, ref)
@@ -107,7 +111,7 @@ class _Sorter:
         before, ref = controller_of(old), controller_of(pod)
         if before is None is ref and old.metadata.labels == pod.metadata.labels:
             return  # an orphan that nobody sees in another light
-        watches = self._watches if ref is None else self._of(before, ref)
+        watches = self._of(before, ref) if ref is not None else [watch for watch in self._watches if watch.may_adopt(pod)]
         tell([watch.updated for watch in watches], old, pod, before, ref)
 
     def _deleted(self, pod: core_v1.Pod) -> None:
