@@ -12,7 +12,7 @@ from typing import Any
 
 from wherry.util.clock import Clock
 
-YOUNG = 5_000  # containers made and not gone again before a look, and so the most that one look is at: a few milliseconds
+YOUNG = 2_500  # containers made and not gone again before a look, and so the most that one look is at: a few milliseconds
 PERIOD = 3600.0  # seconds between two questions whether a full look is due
 
 
