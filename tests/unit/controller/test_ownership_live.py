@@ -14,6 +14,7 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.labels import from_label_selector
 from wherry.controller.daemonset.controller import DaemonSetController
 from wherry.controller.deployment.controller import DeploymentController
+from wherry.controller.hashing import template_hash
 from wherry.controller.ownership import carry_out, claim, controller_ref
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
 from wherry.controller.statefulset.controller import StatefulSetController
@@ -44,6 +45,27 @@ def workload(kind: type[Any], name: str = "web") -> Any:
     return kind(metadata=meta, spec=apps_v1.StatefulSetSpec(replicas=1, selector=selector, template=template, service_name="x"))
 
 
+def test_what_is_claimed():
+    owner = replace(replica_set(), metadata=replace(replica_set().metadata, uid="mine"))
+    ref, namesakes = controller_ref(owner), replace(controller_ref(owner), uid="former")
+    pods = {
+        "mine": bare_pod("mine", None, ref), "mine no more": bare_pod("mine no more", {}, ref), "orphan": bare_pod("orphan"),
+        "namesake's": bare_pod("namesake's", None, namesakes), "other": bare_pod("other", {}),
+        "owned, not controlled": bare_pod("owned, not controlled", None, replace(namesakes, controller=None)),
+        "going": bare_pod("going", None, deletion_timestamp="2026-01-01T00:00:00Z"),
+    }
+
+    def names(found: list[core_v1.Pod]) -> list[str]:
+        return [pod.metadata.name for pod in found]
+
+    found = claim(owner, from_label_selector(owner.spec.selector), pods.values())
+    assert (names(found.owned), names(found.release)) == (["mine"], ["mine no more"])
+    assert names(found.adopt) == ["orphan", "owned, not controlled"]
+    leaving = replace(owner, metadata=replace(owner.metadata, deletion_timestamp="2026-01-01T00:00:00Z"))
+    found = claim(leaving, from_label_selector(owner.spec.selector), pods.values())
+    assert (names(found.owned), found.adopt, found.release) == (["mine"], [], [])
+
+
 KINDS = [
     pytest.param(apps_v1.ReplicaSet, ReplicaSetController, id="ReplicaSet"),
     pytest.param(core_v1.ReplicationController, ReplicationControllerController, id="ReplicationController"),
@@ -63,8 +85,10 @@ async def test_an_orphan_is_adopted_released_and_adopted_again(world, kind, cont
         await w.client.patch(core_v1.Pod, "web-0", {"metadata": {"labels": {"a": "other"}}}, "default")
         await w.settle()
         assert owners_of(await w.client.get(core_v1.Pod, "web-0", "default")) == []
+        await kill_controllers(w)
         await w.client.patch(kind, "web", {"spec": {"replicas": 2}}, "default")
         await w.client.patch(core_v1.Pod, "web-0", {"metadata": {"labels": LABELS}}, "default")
+        w.start(controller)
         await w.settle()
         assert owners_of(await w.client.get(core_v1.Pod, "web-0", "default")) == [(kind.__name__, owner.metadata.uid, True)]
 
@@ -194,6 +218,22 @@ async def test_a_taken_name_is_hashed_anew(world):
         assert len(found) == 3
         assert owners_of(found[second]) == [("Deployment", "another", True)]
         assert made.spec.template.spec == found[second].spec.template.spec
+
+
+async def test_the_same_hash_of_another_template_is_a_collision(world):
+    async with world() as w:
+        await w.namespace()
+        d = await w.client.create(deployment(replicas=1))
+        name, labels = f"web-{template_hash(d.spec.template)}", {"a": "web", "pod-template-hash": template_hash(d.spec.template)}
+        spec = apps_v1.ReplicaSetSpec(
+            replicas=0, selector=meta_v1.LabelSelector(match_labels=labels), template=pod_template(labels, "busybox:other"),
+        )
+        meta = meta_v1.ObjectMeta(name=name, namespace="default", labels=labels, owner_references=[controller_ref(d)])
+        await w.client.create(apps_v1.ReplicaSet(metadata=meta, spec=spec))
+        w.start(*ROLLING)
+        await w.run_kubelet()
+        assert (await w.client.get(apps_v1.Deployment, "web", "default")).status.collision_count == 1
+        assert [pod.spec.containers[0].image for pod in await w.pods()] == ["busybox:1.36"]
 
 
 async def test_a_replica_set_comes_back_to_its_deployment(world):

@@ -1,4 +1,4 @@
-"""Whatever is lost, late, repeated or killed, ReplicaSets and DaemonSets keep their promises and arrive."""
+"""Whatever is lost, late, repeated or killed, ReplicaSets, DaemonSets and StatefulSets keep their promises and arrive."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from wherry.controller.daemonset.controller import DaemonSetController
 from wherry.controller.daemonset.nodes import node_of
 from wherry.controller.podutil import is_active, is_ready
 from wherry.controller.replicaset.controller import ReplicaSetController
+from wherry.controller.statefulset.controller import StatefulSetController
 
 replace = msgspec.structs.replace
 KEY = "default/web"
@@ -127,3 +128,46 @@ def test_a_daemon_set_has_one_pod_a_node_and_rolls_within_its_bounds(nodes: int,
     assert sorted(map(node_of, w.pods())) == names
     assert {pod.spec.containers[0].image for pod in w.pods()} == {ds.spec.template.spec.containers[0].image}
     assert ds.status.updated_number_scheduled == ds.status.number_available == nodes
+
+
+def stateful_set(parallel: bool, most: int) -> apps_v1.StatefulSet:
+    labels = {"a": "web"}
+    rolling = apps_v1.RollingUpdateStatefulSetStrategy(partition=0, max_unavailable=most)
+    return apps_v1.StatefulSet(
+        metadata=meta_v1.ObjectMeta(name="web", namespace="default"),
+        spec=apps_v1.StatefulSetSpec(
+            replicas=3, service_name="web", selector=meta_v1.LabelSelector(match_labels=labels), template=pod_template(labels),
+            pod_management_policy="Parallel" if parallel else "OrderedReady",
+            update_strategy=apps_v1.StatefulSetUpdateStrategy(type="RollingUpdate", rolling_update=rolling),
+        ),
+    )
+
+
+@runs
+@given(parallel=st.booleans(), most=st.integers(1, 2), steps=FAULTS)
+def test_a_stateful_set_takes_no_more_from_service_than_it_may_and_arrives(parallel: bool, most: int, steps: list[tuple[str, int]]) -> None:
+    names = ["web-0", "web-1", "web-2"]
+    w = LaggingWorld(StatefulSetController, stateful_set(parallel, most))
+    w.settle(KEY)
+
+    def serving() -> set[str]:
+        return {pod.metadata.name for pod in w.pods() if is_active(pod) and is_ready(pod)}
+
+    taken: set[str] = set()  # those that serve no more because the controller has deleted them
+    for what, choice in steps:
+        if what == "change":
+            ss = w.live[apps_v1.StatefulSet][KEY]
+            w.put(replace(ss, spec=replace(ss.spec, template=pod_template({"a": "web"}, f"busybox:{choice}"))))
+            continue
+        served = serving()
+        deleted = befall(w, what, choice)
+        assert {pod.metadata.name for pod in w.pods()} <= set(names)
+        taken |= {pod.metadata.name for pod in deleted} & served
+        taken -= serving()
+        assert len(taken) <= most
+    w.settle(KEY)
+    ss = w.live[apps_v1.StatefulSet][KEY]
+    assert sorted(pod.metadata.name for pod in w.pods()) == names
+    assert {pod.spec.containers[0].image for pod in w.pods()} == {ss.spec.template.spec.containers[0].image}
+    assert (ss.status.updated_replicas, ss.status.available_replicas) == (3, 3)
+    assert ss.status.current_revision == ss.status.update_revision
