@@ -21,8 +21,8 @@ def daemon_set() -> apps_v1.DaemonSet:
     return apps_v1.DaemonSet(metadata=META, spec=apps_v1.DaemonSetSpec(selector=SELECTOR, template=pod_template(LABELS)))
 
 
-def stateful_set() -> apps_v1.StatefulSet:
-    spec = apps_v1.StatefulSetSpec(replicas=3, selector=SELECTOR, template=pod_template(LABELS), service_name="web")
+def stateful_set(replicas: int = 3, **more: str) -> apps_v1.StatefulSet:
+    spec = apps_v1.StatefulSetSpec(replicas=replicas, selector=SELECTOR, template=pod_template(LABELS), service_name="web", **more)
     return apps_v1.StatefulSet(metadata=META, spec=spec)
 
 
@@ -50,6 +50,20 @@ async def test_it_goes_on_when_pods_may_be_made(world, make, controller):
             await w.advance(5)
             await w.run_kubelet()
         assert len(await w.pods()) == 3, "long before expectations would time out"
+
+
+@pytest.mark.parametrize(("make", "controller"), [
+    pytest.param(replica_set, ReplicaSetController, id="ReplicaSet"), pytest.param(daemon_set, DaemonSetController, id="DaemonSet"),
+    pytest.param(lambda: stateful_set(20, pod_management_policy="Parallel"), StatefulSetController, id="StatefulSet"),
+])
+async def test_a_refusal_is_met_once_and_not_by_every_pod(world, make, controller):
+    async with world() as w:
+        await w.client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="default")))
+        await nodes(w)
+        w.start(controller)
+        await w.client.create(make())
+        await w.settle()
+        assert 1 <= len(await w.events()) <= 2, "one a try; writing the status is seen and makes another"
 
 
 async def test_a_refusal_in_mid_rollout_is_told_and_over_when_it_is(world):

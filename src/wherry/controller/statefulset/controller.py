@@ -15,7 +15,7 @@ from wherry.client.store import by_controller_uid
 from wherry.controller import history
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.ownership import carry_out, claim
-from wherry.controller.podcontrol import first_failure, gather_bounded, is_namespace_terminating, status_patch
+from wherry.controller.podcontrol import first_failure, gather_bounded, is_namespace_terminating, slow_start, status_patch
 from wherry.controller.podwatch import PodWatch
 from wherry.controller.statefulset.claims import Claims
 from wherry.controller.statefulset.identity import build, identity_labels, ordinal_of, pod_name, revision_of
@@ -117,9 +117,15 @@ class StatefulSetController(Controller):
         if not steps.create and not going:
             return None
         self.expectations.expect(key, creations=len(steps.create), deletions={pod.metadata.uid for pod in going})
-        acts = [partial(self._create, key, ss, new, revisions) for new in steps.create]
+        waiting = list(reversed(steps.create))
+
+        async def create_next() -> None:
+            await self._create(key, ss, waiting.pop(), revisions)
+
+        _, failure = await slow_start(len(steps.create), 1, create_next)
+        self.expectations.creation_observed(key, len(waiting))
         drops = [partial(self._delete, key, ss, pod, pod in steps.condemn) for pod in going]
-        return first_failure(await gather_bounded([*acts, *drops]))[0]
+        return failure or first_failure(await gather_bounded(drops))[0]
 
     async def _update(self, ss: apps_v1.StatefulSet, pod: core_v1.Pod, body: dict[str, Any]) -> None:
         words = f"Update Pod {pod.metadata.name} in StatefulSet {ss.metadata.name}"
