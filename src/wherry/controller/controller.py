@@ -20,6 +20,7 @@ from wherry.client.recorder import EventRecorder
 from wherry.client.store import key_of
 from wherry.client.workqueue import QueueShutDown, WorkQueue
 from wherry.util.clock import Clock
+from wherry.util.metrics import Metrics
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Controller(ABC):
         self.informers, self.clock, self.options = context.informers, context.clock, context.options
         self.recorder = EventRecorder(self.client, self.clock, self.component or self.name)
         self.queue: WorkQueue[str] = WorkQueue(self.clock)
+        self.figures = Metrics()  # what it counts beside its queue's
         self._followed: list[Informer[Any]] = []
 
     @abstractmethod

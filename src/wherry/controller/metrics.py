@@ -10,8 +10,11 @@ from wherry.util.metrics import Distribution, Labels, Metrics
 
 
 def controller_metrics(controllers: Iterable[Controller]) -> Metrics:
-    """A queue is named after its controller."""
-    metrics, queues = Metrics(), {(each.name,): each.queue for each in controllers}
+    """A queue is named after its controller; what else one counts is its own to name."""
+    all_ = list(controllers)
+    metrics, queues = Metrics(), {(each.name,): each.queue for each in all_}
+    for each in all_:
+        metrics.include(each.figures)
     name = ("name",)
 
     def figures(of: Callable[[WorkQueue[str]], float]) -> Callable[[], dict[Labels, float]]:

@@ -109,6 +109,7 @@ class _OneQueue:
 
     def __init__(self, clock: FakeClock) -> None:
         self.queue: WorkQueue[str] = WorkQueue(clock)
+        self.figures = Metrics()
 
 
 async def test_work_queues() -> None:

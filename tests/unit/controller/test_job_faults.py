@@ -16,6 +16,7 @@ from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.garbagecollector.controller import GarbageCollector
 from wherry.controller.job import model as m
 from wherry.controller.job.controller import JobController
+from wherry.controller.metrics import controller_metrics
 from wherry.controller.ownership import controller_ref
 
 replace = msgspec.structs.replace
@@ -224,3 +225,43 @@ async def test_a_cronjob_of_the_same_name_starts_afresh(world: Any) -> None:
         owners = {ref.uid for job in await jobs(w) for ref in job.metadata.owner_references}
         assert controller_ref(cj).uid in owners
         assert made.metadata.uid in {job.metadata.uid for job in await jobs(w)}
+
+
+# -- figures ------------------------------------------------------------------------------------------
+
+
+async def test_what_is_counted_of_jobs(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = started(w, JobController)
+        await w.client.create(job("good"))
+        await w.client.create(job("bad", backoff_limit=0))
+        await w.client.create(job("index", completions=2, completion_mode="Indexed", parallelism=2))
+        await w.client.create(job("foreign", managed_by="acme.io/queue"))
+        await w.settle()
+        for pod in await w.pods():
+            await end(w, pod, "Failed" if pod.metadata.name.startswith("bad") else "Succeeded")
+        counts = controller.counts  # type: ignore[attr-defined]
+        assert counts.finished.counts == {
+            ("NonIndexed", "succeeded", ""): 1, ("NonIndexed", "failed", "BackoffLimitExceeded"): 1, ("Indexed", "succeeded", ""): 1,
+        }
+        assert counts.pods.counts == {("NonIndexed", "succeeded"): 1, ("NonIndexed", "failed"): 1, ("Indexed", "succeeded"): 2}
+        assert counts.indexes.counts == {("succeeded", "global"): 2}
+        assert counts.created.counts == {("new", "succeeded"): 4}
+        assert counts.external.counts == {("acme.io/queue",): 1}
+        assert counts.syncs.counts["Indexed", "success", "pods_created"] == 1
+        text = controller_metrics([controller]).expose()[0].decode()
+        assert 'job_controller_jobs_finished_total{completion_mode="NonIndexed",reason="",result="succeeded"} 1.0' in text
+
+
+async def test_pods_that_are_made_again_are_told_apart(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = started(w, JobController)
+        await w.client.create(job("j"))
+        await w.settle()
+        await end(w, (await w.pods())[0], "Failed")
+        await w.advance(11)
+        assert controller.counts.created.counts == {  # type: ignore[attr-defined]
+            ("new", "succeeded"): 1, ("recreate_terminating_or_failed", "succeeded"): 1,
+        }

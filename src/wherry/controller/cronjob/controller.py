@@ -17,8 +17,10 @@ from wherry.controller.cronjob.plan import Plan, note_started, plan
 from wherry.controller.job import model as m
 from wherry.controller.ownership import controlled_by, controller_of
 from wherry.controller.podcontrol import is_namespace_terminating, status_patch
+from wherry.controller.podutil import created
 
 LOOK_AT_CLOCK, JUMP = 10.0, 2.0  # seconds
+SKEW_BUCKETS = tuple(2.0**power for power in range(10))
 DELTA = 0.1  # seconds after the due time: a timer may fire early
 
 
@@ -30,6 +32,9 @@ class CronJobController(Controller):
         self.cronjobs = self.informer(batch_v1.CronJob)
         self.jobs = self.informer(batch_v1.Job)
         self.jobs.store.add_indexer("controller", by_controller_uid)
+        self.skew = self.figures.histogram(
+            "cronjob_controller_job_creation_skew_duration_seconds", "How late Jobs were made.", buckets=SKEW_BUCKETS,
+        )
         self._written: dict[str, tuple[str, int]] = {}  # uid and version of a CronJob's last own write
         self.enqueue_all(self.cronjobs)
         self.enqueue_all(self.jobs, self._owner)
@@ -113,6 +118,7 @@ class CronJobController(Controller):
             return error
         self.recorder.normal(cj, "SuccessfulCreate", f"Created job {job.metadata.name}")
         note_started(steps, job)
+        self.skew.observe(max(0.0, created(job) - (steps.scheduled or 0.0)))
         return None
 
     async def _found(self, cj: batch_v1.CronJob, steps: Plan, error: StatusError) -> Exception | None:

@@ -22,9 +22,10 @@ from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.job import model as m
 from wherry.controller.job.backoff import Backoff
 from wherry.controller.job.manage import NewPod
+from wherry.controller.job.metrics import JobMetrics
 from wherry.controller.job.podtemplate import build
-from wherry.controller.job.sync import Action, Create, Delete, Strip, WriteStatus, sync
-from wherry.controller.job.tally import Observed, tally
+from wherry.controller.job.sync import Action, Create, Delete, Strip, Sync, WriteStatus, sync
+from wherry.controller.job.tally import Observed, Tally, tally
 from wherry.controller.ownership import carry_out, claim, controller_of
 from wherry.controller.podcontrol import PodControl, first_failure, gather_bounded, is_namespace_terminating, slow_start, status_patch
 from wherry.controller.podwatch import PodWatch
@@ -58,7 +59,9 @@ class _Run:
     key: str
     job: batch_v1.Job  # as of the last write
     memory: _Memory
+    seen: Tally
     failure: Exception | None = None
+    actions: list[Action] = field(default_factory=list)  # begun so far
 
 
 class JobController(Controller):
@@ -72,12 +75,18 @@ class JobController(Controller):
         self.expectations = Expectations(self.clock)
         self.control = PodControl(self.client, self.recorder)
         self._memories: dict[str, _Memory] = {}
+        self.counts = JobMetrics(self.figures)
         self.enqueue_all(self.jobs)
+        self.jobs.add_handler(Handler(on_add=self._count_foreign))
         self.jobs.add_handler(Handler(on_delete=self._job_deleted))
         PodWatch(self.pods, self.jobs, "Job", self.expectations, lambda key, pod: self.queue.add(key), self._adopters)
         self.pods.add_handler(Handler(self._maybe_orphan, lambda old, new: self._maybe_orphan(new)))
 
     # -- what wakes it ---------------------------------------------------------------------------------
+
+    def _count_foreign(self, job: batch_v1.Job) -> None:
+        if not m.is_ours(job):
+            self.counts.external.inc(job.spec.managed_by or "")
 
     def _adopters(self, pod: core_v1.Pod) -> Iterable[batch_v1.Job]:
         return [job for job in self.jobs.store.list(pod.metadata.namespace) if _selector(job).matches(pod.metadata.labels)]
@@ -122,18 +131,27 @@ class JobController(Controller):
         seen = Observed(job, pods, now, settled, frozenset(memory.deleted), frozenset(memory.stripped), memory.backoff)
         counted = tally(seen)
         memory.backoff = counted.backoff
-        run = _Run(key, job, memory)
-        steps, answer = sync(seen, counted), None
+        run, began, wait = _Run(key, job, memory, counted), self.clock.monotonic(), None
+        try:
+            wait = await self._carry_out(run, sync(seen, counted))
+            if run.failure is not None:
+                raise run.failure
+        except BaseException:
+            self.counts.synced(job, run.actions, self.clock.monotonic() - began, failed=True)
+            raise
+        self.counts.synced(job, run.actions, self.clock.monotonic() - began, failed=False)
+        return None if wait is None else RequeueAfter(wait)
+
+    async def _carry_out(self, run: _Run, steps: Sync) -> float | None:
+        answer = None
         while True:
             try:
                 action = steps.send(answer)
             except StopIteration as end:
                 wait: float | None = end.value
-                break
+                return wait
+            run.actions.append(action)
             answer = await self._do(run, action)
-        if run.failure is not None:
-            raise run.failure
-        return None if wait is None else RequeueAfter(wait)
 
     def _memory(self, key: str, job: batch_v1.Job) -> _Memory:
         memory = self._memories.get(key)
@@ -208,6 +226,7 @@ class JobController(Controller):
 
         made, failure = await slow_start(len(pods), 1, one)
         self.expectations.creation_observed(run.key, len(pods) - made)
+        self.counts.creations(run.job, run.seen, made, int(failure is not None))
         if failure is not None and not (isinstance(failure, StatusError) and is_namespace_terminating(failure)):
             run.failure = run.failure or failure
         return made
@@ -223,7 +242,9 @@ class JobController(Controller):
         patch = job_status_patch(run.job, status)
         if patch is None:
             return
+        before = run.job
         run.job = await self.client.patch(batch_v1.Job, meta.name, patch, meta.namespace, subresource="status")
+        self.counts.written(before, run.job)
         run.memory.version = int(run.job.metadata.resource_version)
 
     # -- Pods whose Job needs them no more -------------------------------------------------------------

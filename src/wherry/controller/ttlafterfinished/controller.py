@@ -12,6 +12,8 @@ from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.job.model import finish_time
 
+BUCKETS = tuple(0.1 * 2.0**power for power in range(14))
+
 
 def expires_in(job: batch_v1.Job, now: float) -> float | None:
     """Seconds until the Job is to go; None when it is not finished, or stays."""
@@ -26,6 +28,9 @@ class TTLAfterFinishedController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.jobs = self.informer(batch_v1.Job)
+        self.lateness = self.figures.histogram(
+            "ttl_after_finished_controller_job_deletion_duration_seconds", "How long after their time Jobs were deleted.", buckets=BUCKETS,
+        )
         self.enqueue_all(self.jobs)
 
     async def reconcile(self, key: str) -> RequeueAfter | None:
@@ -44,4 +49,5 @@ class TTLAfterFinishedController(Controller):
         except StatusError as error:
             if not is_not_found(error):
                 raise
+        self.lateness.observe(-left)
         return None
