@@ -186,3 +186,39 @@ def test_data_that_moved_while_it_was_down(cluster: Cluster) -> None:
     cluster.kubectl("rollout", "status", "deployment/mover", "--timeout=60s")
     cluster.kubectl("delete", "deployment", "mover", "--cascade=foreground")
     eventually(lambda: all_there(cluster, 0), "nothing", 30)
+
+
+def counted(cluster: Cluster, name: str) -> bool:
+    """The Job is complete, and says what its Pods say."""
+    status = cluster.get("job", name)["status"]
+    assert {c["type"] for c in status.get("conditions", ()) if c["status"] == "True"} == {"SuccessCriteriaMet", "Complete"}, status
+    pods = cluster.get("pods", "-l", f"job-name={name}")["items"]
+    ended = Counter(pod["status"]["phase"] for pod in pods)
+    assert (status["succeeded"], status.get("failed", 0)) == (ended["Succeeded"], ended["Failed"]), (status, ended)
+    assert status["uncountedTerminatedPods"] == {}
+    assert not any(pod["metadata"].get("finalizers") for pod in pods)
+    return True
+
+
+def test_killed_while_a_job_is_counted(cluster: Cluster) -> None:
+    """Every Pod is counted once, and no index is done twice."""
+    rng, size = random.Random(7), 8
+    for name, mode in (("plain", "NonIndexed"), ("indexed", "Indexed")):
+        container = {"name": "c", "image": "busybox:1.36", "command": ["expr", "3", "+", "2"]}
+        cluster.apply({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"completions": size, "parallelism": 2, "completionMode": mode,
+                     "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        })
+    for _ in range(3):
+        time.sleep(rng.uniform(0.2, 1.0))
+        kill_process(cluster)
+        cluster.wherry("up")
+    for name in ("plain", "indexed"):
+        cluster.kubectl("wait", f"job/{name}", "--for=condition=complete", "--timeout=90s")
+        eventually(lambda name=name: counted(cluster, name), "its counts", 10)  # type: ignore[misc]
+        assert cluster.get("job", name)["status"]["succeeded"] == size
+    assert cluster.get("job", "indexed")["status"]["completedIndexes"] == f"0-{size - 1}"
+    indexes = Counter(pod["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"] for pod in cluster.get("pods", "-l", "job-name=indexed")["items"])
+    assert indexes == Counter(map(str, range(size)))
+    cluster.kubectl("delete", "job", "--all")
