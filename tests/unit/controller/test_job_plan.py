@@ -10,6 +10,7 @@ from job_world import JobWorld, make_job, replace
 from wherry.api.types import batch_v1, core_v1
 from wherry.controller.job import indexes
 from wherry.controller.job import model as m
+from wherry.controller.job.backoff import remaining
 
 POLICY = batch_v1.PodFailurePolicy
 
@@ -70,6 +71,12 @@ def test_failure_waits_longer_each_time_and_ends_at_the_limit():
     assert w.condition(m.FAILED) == ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
     assert counts(w) == {"failed": 3}
     assert w.events == [("Warning", "BackoffLimitExceeded", "Job has reached the specified backoff limit")]
+
+
+@pytest.mark.parametrize(("failures", "delay"), [(1, 10), (2, 20), (6, 320), (7, 600), (40, 600)])
+def test_delays_grow_up_to_ten_minutes(failures, delay):
+    assert remaining(failures, 100.0, 100.0) == delay
+    assert remaining(failures, 100.0, 100.0 + delay) == 0
 
 
 def test_delay_is_known_after_a_restart():

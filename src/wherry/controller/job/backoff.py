@@ -1,4 +1,4 @@
-"""How long a Job waits before it replaces what failed: 10 s, 20 s, 40 s … 6 min after the last failure.  Pure.
+"""How long a Job waits before it replaces what failed: 10 s, 20 s, 40 s … 10 min after the last failure.  Pure.
 
 A success starts it anew.  The record is a set of failures, so seeing one twice changes nothing; after
 a restart it is made again from the Pods that are still there.
@@ -13,7 +13,7 @@ from wherry.api.types import core_v1
 from wherry.controller.podutil import condition, created
 from wherry.util.clock import parse_rfc3339
 
-BASE, CAP = 10.0, 360.0  # seconds
+BASE, CAP = 10.0, 600.0  # seconds; upstream's documentation says six minutes, its code ten
 KEEP = 8  # failures that are remembered: more make no difference to the delay
 
 
