@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from job_world import JobWorld, make_job
@@ -66,6 +67,47 @@ def finish(w: JobWorld) -> None:
     raise AssertionError(f"never finishes: {w.job.status}")
 
 
+def check_counts(w: JobWorld, shape: str, completions: int) -> None:
+    """The Job is complete, and every Pod that ended is counted once."""
+    status = w.job.status
+    counted = {uid: phase for uid, phase in w.ended.items() if uid not in w.released}
+    assert m.find(w.job, m.COMPLETE)
+    assert status.succeeded == completions
+    # An index succeeds once, however many of its Pods do.
+    wins = [w.index[uid] for uid, phase in counted.items() if phase == "Succeeded"]
+    spare = len(wins) - len(set(wins)) if shape in INDEXED else 0
+    assert len(counted) - spare <= (status.succeeded or 0) + (status.failed or 0) <= len(counted)
+    assert not any(m.is_tracked(pod) for pod in w.pods.values())
+    if shape in INDEXED:
+        assert status.completed_indexes == {1: "0", 2: "0,1"}.get(completions, f"0-{completions - 1}")
+    assert [reason for _, reason, _ in w.events] == ["Completed"]
+
+
+ENDINGS = ("Failed", "Succeeded", "Succeeded", "Failed", "Succeeded")  # of the first Pods; the others succeed
+
+
+@pytest.mark.parametrize("action", range(4))
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_a_death_between_any_two_actions_of_any_sync_changes_nothing(shape: str, action: int) -> None:
+    for deadly in range(40):
+        w = JobWorld(make_job(completions=3, parallelism=2, backoff_limit=10_000, **SHAPES[shape]))
+        endings, syncs = iter(ENDINGS), 0
+        while not m.is_finished(w.job) and syncs < 60:
+            for _ in range(3):  # a sync by what the last one left, too
+                w.see_all()
+                w.reconcile(actions=action if syncs == deadly else None)
+                syncs += 1
+                assert len(w.active()) <= 2
+            w.now += 700
+            running = sorted(uid for uid, pod in w.pods.items() if not is_terminal(pod))
+            if running:
+                w.end(running[0], next(endings, "Succeeded"))
+        check_counts(w, shape, 3)
+        if syncs <= deadly:
+            return
+    raise AssertionError("more syncs than were tried")
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     shape=st.sampled_from(sorted(SHAPES)), completions=st.integers(1, 4), parallelism=st.integers(1, 3),
@@ -77,19 +119,8 @@ def test_counts_are_exact(shape, completions, parallelism, steps):
         step(w, action, choice)
         assert len(w.active()) <= parallelism, "never more at once"
     finish(w)
-    status = w.job.status
-    counted = {uid: phase for uid, phase in w.ended.items() if uid not in w.released}
-    event(f"{sum(phase == 'Failed' for phase in counted.values())} failures")
-    assert m.find(w.job, m.COMPLETE)
-    assert status.succeeded == completions
-    # An index succeeds once, however many of its Pods do.
-    wins = [w.index[uid] for uid, phase in counted.items() if phase == "Succeeded"]
-    spare = len(wins) - len(set(wins)) if shape in INDEXED else 0
-    assert len(counted) - spare <= (status.succeeded or 0) + (status.failed or 0) <= len(counted)
-    assert not any(m.is_tracked(pod) for pod in w.pods.values())
-    if shape in INDEXED:
-        assert status.completed_indexes == {1: "0", 2: "0,1"}.get(completions, f"0-{completions - 1}")
-    assert [reason for _, reason, _ in w.events] == ["Completed"]
+    event(f"{sum(phase == 'Failed' for phase in w.ended.values())} failures")
+    check_counts(w, shape, completions)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
