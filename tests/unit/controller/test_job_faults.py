@@ -96,6 +96,23 @@ async def test_a_job_with_the_same_labels_adopts_what_another_left_and_counts_it
         assert (await status(w, "heir"))["succeeded"] == 1
 
 
+async def test_pods_of_a_former_job_of_the_same_name_are_set_free(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        await w.client.create(job("j"))
+        w.start(JobController)
+        await w.settle()
+        left, = await w.pods()
+        await kill_controllers(w)
+        await w.client.delete(batch_v1.Job, "j", "default", propagation_policy="Background")
+        await w.client.create(job("j"))
+        w.start(JobController)
+        await w.settle()
+        held = {pod.metadata.uid: pod.metadata.finalizers for pod in await w.pods()}
+        assert held.pop(left.metadata.uid) == []
+        assert [*held.values()] == [[m.FINALIZER]]
+
+
 async def test_a_finalizer_taken_off_by_hand_stops_nothing(world: Any) -> None:
     async with world() as w:
         await w.namespace()
