@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wherry.api.resource import Strategy
-from wherry.api.strategy.job import name_warnings, spec_warnings
+from wherry.api.strategy.job import drop_alpha_fields, name_warnings, spec_warnings
 from wherry.api.strategy.job_spec import validate_job_spec
 from wherry.api.strategy.pod.defaults import default_template
 from wherry.api.strategy.rules import Causes, not_negative, one_of
@@ -32,6 +32,11 @@ def default(obj: Dict) -> None:
 
 def prepare_for_create(obj: Dict) -> None:
     obj["status"] = {}
+    drop_alpha_fields(obj["spec"]["jobTemplate"]["spec"], {})
+
+
+def prepare_for_update(obj: Dict, old: Dict) -> None:
+    drop_alpha_fields(obj["spec"]["jobTemplate"]["spec"], old["spec"]["jobTemplate"]["spec"])
 
 
 def _schedule(spec: Dict, errs: Causes) -> None:
@@ -95,6 +100,6 @@ def warnings(obj: Dict) -> list[str]:
 
 
 CRON_JOB = Strategy(
-    default=default, prepare_for_create=prepare_for_create, validate=validate, validate_create=validate_create, warnings=warnings,
-    warnings_on_create=name_warnings,
+    default=default, prepare_for_create=prepare_for_create, prepare_for_update=prepare_for_update, validate=validate,
+    validate_create=validate_create, warnings=warnings, warnings_on_create=name_warnings,
 )

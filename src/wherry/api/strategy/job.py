@@ -64,8 +64,19 @@ def _generate_selector(obj: Dict) -> None:
 
 def prepare_for_create(obj: Dict) -> None:
     obj["status"] = {}
+    drop_alpha_fields(obj["spec"], {})
     if not obj["spec"].get("manualSelector"):
         _generate_selector(obj)
+
+
+def prepare_for_update(obj: Dict, old: Dict) -> None:
+    drop_alpha_fields(obj["spec"], old["spec"])
+
+
+def drop_alpha_fields(spec: Dict, old: Dict) -> None:
+    """What upstream's gates, at their defaults, do not let in: `scheduling` (WorkloadWithJob, KEP-5547)."""
+    if "scheduling" not in old:
+        spec.pop("scheduling", None)
 
 
 # --- validation --------------------------------------------------------------------------------
@@ -114,6 +125,8 @@ def validate(obj: Dict) -> list[Cause]:
     validate_job_spec(spec, "spec", errs)
     if spec.get("selector") is None:
         errs.append(required("spec.selector"))
+        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+        errs.append(invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
     else:
         label_selector(spec["selector"], "spec.selector", errs)
         validate_selected(spec, "spec.template", errs)
@@ -205,6 +218,7 @@ def name_warnings(obj: Dict) -> list[str]:
 JOB = Strategy(
     default=default,
     prepare_for_create=prepare_for_create,
+    prepare_for_update=prepare_for_update,
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,

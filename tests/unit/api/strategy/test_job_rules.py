@@ -131,6 +131,9 @@ SPECS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"selector": {"matchLabels": {"controller-uid": "other"}}}, [
         ("spec.selector", "Invalid value: "), ("spec.template.metadata.labels", "Invalid value: "),
     ]),
+    ({"manualSelector": True}, [
+        ("spec.selector", "Required value"), ("spec.template.metadata.labels", "Invalid value: null: `selector` does not match"),
+    ]),
     ({"template": {"metadata": {"labels": {"job-name": "other"}}}},
      [("spec.template.metadata.labels[job-name]", "Invalid value: ")]),
 ]
@@ -290,3 +293,18 @@ def test_schedules_that_name_a_zone(schedule: str, words: list[str]) -> None:
     found = [cause.message for cause in CRON_JOB.validate(cron) if cause.field == "spec.schedule"]
     assert len(found) == len(words)
     assert all(expected in message for expected, message in zip(words, found, strict=True))
+
+
+def test_fields_behind_a_gate_that_is_off_are_dropped_unless_they_are_there() -> None:
+    gang = {"schedulingPolicy": {"gang": {"minCount": 2}}}
+    assert "scheduling" not in job(scheduling=gang)["spec"]
+    old = job()
+    new = {**old, "spec": {**old["spec"], "scheduling": gang}}
+    kept = copy.deepcopy(new)
+    JOB.prepare_for_update(new, old)
+    assert "scheduling" not in new["spec"]
+    JOB.prepare_for_update(kept, kept)
+    assert kept["spec"]["scheduling"] == gang
+    cron = {"spec": {"jobTemplate": {"spec": {"scheduling": gang}}}}
+    CRON_JOB.prepare_for_create(cron)
+    assert cron["spec"] == {"jobTemplate": {"spec": {}}}
