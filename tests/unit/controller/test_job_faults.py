@@ -57,6 +57,7 @@ async def test_pods_that_could_not_be_freed_are_counted_later_and_once(world: An
         assert counted <= 3
         held = [pod.metadata.uid for pod in await w.pods() if m.is_tracked(pod)]
         assert set(held) <= set(told["uncountedTerminatedPods"].get("succeeded", held))
+        assert any(labels[1] == "error" for labels in controller.counts.syncs.counts)  # type: ignore[attr-defined]
         await w.advance(5)
         told = await status(w, "many")
         assert (told["succeeded"], told["uncountedTerminatedPods"]) == (3, {})

@@ -188,6 +188,27 @@ def test_indexed_pods_and_indexes():
     assert w.condition(m.COMPLETE)
 
 
+@pytest.mark.parametrize("index", [None, "", "x", "²", "-1", "7"])
+def test_a_pod_without_an_index_of_the_job_is_removed_and_not_counted(index):
+    w = world(completion_mode="Indexed", completions=2, parallelism=2)
+    for uid, phase in (("odd", "Pending"), ("done", "Succeeded"), ("bad", "Failed")):
+        pod = w.active()[0]
+        annotations = {} if index is None else {m.INDEX: index}
+        w.pods[uid] = replace(pod, metadata=replace(pod.metadata, uid=uid, annotations=annotations), status=core_v1.PodStatus(phase=phase))
+    w.settle()
+    assert counts(w) == {"active": 2, "terminating": 1}
+    assert w.pods["odd"].metadata.deletion_timestamp
+    assert not any(m.is_tracked(w.pods[uid]) for uid in ("odd", "done", "bad"))
+
+
+def test_two_pods_of_an_index_become_one():
+    w = world(completion_mode="Indexed", completions=2, parallelism=2)
+    first = w.active()[0]
+    w.pods["twin"] = replace(first, metadata=replace(first.metadata, uid="twin"))
+    w.settle()
+    assert sorted(map(m.index_of, w.active())) == [0, 1]
+
+
 def test_backoff_per_index():
     w = world(completion_mode="Indexed", completions=2, parallelism=2, backoff_limit_per_index=1, backoff_limit=2**31 - 1)
     w.end(uids(w)[0], "Failed")
