@@ -27,8 +27,10 @@ async def bind(api: API, role: str, *, namespace: str = "", user: str = "jane", 
 @pytest.fixture
 async def cluster(api: API) -> API:
     """With the bootstrap policy and a namespace."""
+    await api.namespace("kube-system")
     for obj in bootstrap_objects():
-        await api.call("POST", f"/apis/{GROUP}/v1/{obj['kind'].lower()}s", obj)
+        where = f"namespaces/{obj['metadata']['namespace']}/" if "namespace" in obj["metadata"] else ""
+        await api.call("POST", f"/apis/{GROUP}/v1/{where}{obj['kind'].lower()}s", obj)
     await api.namespace("n")
     return api
 
