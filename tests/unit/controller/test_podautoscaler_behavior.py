@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.api.types import autoscaling_v2
-from wherry.controller.podautoscaler.behavior import Bounds, normalize
+from wherry.controller.podautoscaler.behavior import Bounds, longest_period, normalize
 from wherry.controller.podautoscaler.model import History, Past
 
 Behavior = autoscaling_v2.HorizontalPodAutoscalerBehavior
@@ -40,6 +40,11 @@ def past(*entries: tuple[int, float]) -> tuple[Past, ...]:
         pytest.param(WIDE, 1, 30, (), (4, "ReadyForNewScale", True, "ScaleUpLimit"), id="or to four"),
         pytest.param(Bounds(1, 7), 5, 30, (), (7, "ReadyForNewScale", True, "TooManyReplicas"), id="not above the maximum"),
         pytest.param(Bounds(3, 7), 5, 1, (), (3, "ReadyForNewScale", True, "TooFewReplicas"), id="not below the minimum"),
+        pytest.param(Bounds(1, 9), 5, 9, (), (9, "ReadyForNewScale", False, "DesiredWithinRange"), id="just the maximum"),
+        pytest.param(WIDE, 5, 10, (), (10, "ReadyForNewScale", False, "DesiredWithinRange"), id="just twofold"),
+        pytest.param(Bounds(1, 10), 5, 11, (), (10, "ReadyForNewScale", True, "TooManyReplicas"), id="the maximum is twofold"),
+        pytest.param(Bounds(2, 7), 5, 2, (), (2, "ReadyForNewScale", False, "DesiredWithinRange"), id="just the minimum"),
+        pytest.param(WIDE, 5, 2, [(4, 300)], (4, "ScaleDownStabilized", False, "DesiredWithinRange"), id="five minutes are within"),
         pytest.param(WIDE, 5, 2, [(4, 100)], (4, "ScaleDownStabilized", False, "DesiredWithinRange"), id="down to the highest of five minutes"),
         pytest.param(WIDE, 5, 2, [(4, 301)], (2, "ReadyForNewScale", False, "DesiredWithinRange"), id="older ones are forgotten"),
     ],
@@ -61,12 +66,65 @@ def test_without_behavior(
         pytest.param(behavior(down=rules(None, "Max", ("Pods", 50, 15))), 9, 2, History(past((6, 299))), (6, "ScaleDownStabilized"),
                      id="five minutes by default"),
         pytest.param(behavior(), 9, 2, History(past((6, 1))), (2, "ReadyForNewScale"), id="at once without a window"),
+        pytest.param(behavior(), 5, 9, History(past((7, 0.5))), (9, "ReadyForNewScale"), id="up at once without a window"),
+        pytest.param(behavior(up=rules(None, "Max", ("Pods", 50, 15))), 5, 9, History(past((7, 0.5))), (9, "ReadyForNewScale"),
+                     id="up without a window by default"),
+        pytest.param(behavior(up=rules(60, "Max", ("Pods", 50, 15))), 5, 9, History(past((7, 60))), (9, "ReadyForNewScale"),
+                     id="a window's end is outside of it"),
+        pytest.param(behavior(down=rules(60, "Max", ("Pods", 50, 15))), 9, 2, History(past((6, 60))), (2, "ReadyForNewScale"),
+                     id="downwards too"),
     ],
 )
 def test_windows(how: Behavior, current: int, wanted: int, history: History, expected: tuple[int, str]) -> None:
     done = normalize(how, WIDE, current, wanted, history, NOW)
     assert (done.replicas, done.able[0]) == expected
     assert done.history.recommendations[-1] == Past(wanted, NOW)
+
+
+def test_the_longer_window_says_what_is_remembered() -> None:
+    how = behavior(up=rules(10, "Max", ("Pods", 50, 15)), down=rules(200, "Max", ("Pods", 50, 15)))
+    kept = normalize(how, WIDE, 9, 9, History(past((8, 201), (7, 200), (6, 1))), NOW).history.recommendations
+    assert [each.replicas for each in kept] == [7, 6, 9]
+    how = behavior(up=rules(200, "Max", ("Pods", 50, 15)), down=rules(10, "Max", ("Pods", 50, 15)))
+    assert normalize(how, WIDE, 9, 9, History(past((8, 201), (7, 200), (6, 1))), NOW).history.recommendations == kept
+    kept = normalize(None, WIDE, 9, 9, History(past((8, 301), (7, 300), (6, 1))), NOW).history.recommendations
+    assert [each.replicas for each in kept] == [7, 6, 9]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "current", "wanted", "expected"),
+    [
+        pytest.param(Bounds(1, 3), 5, 5, (5, False, "DesiredWithinRange"), id="no change is not limited from above"),
+        pytest.param(Bounds(7, 9), 5, 5, (5, False, "DesiredWithinRange"), id="nor from below"),
+        pytest.param(WIDE, 5, 9, (9, False, "DesiredWithinRange"), id="just the rate upwards"),
+        pytest.param(Bounds(1, 9), 5, 10, (9, True, "TooManyReplicas"), id="the maximum is the rate"),
+        pytest.param(Bounds(1, 8), 5, 8, (8, False, "DesiredWithinRange"), id="just the maximum"),
+        pytest.param(WIDE, 9, 5, (5, False, "DesiredWithinRange"), id="just the rate downwards"),
+        pytest.param(Bounds(5, 100), 9, 1, (5, True, "TooFewReplicas"), id="the minimum is the rate"),
+        pytest.param(Bounds(6, 100), 9, 6, (6, False, "DesiredWithinRange"), id="just the minimum"),
+    ],
+)
+def test_where_limits_meet(bounds: Bounds, current: int, wanted: int, expected: tuple[int, bool, str]) -> None:
+    four = rules(0, "Max", ("Pods", 4, 15))
+    done = normalize(behavior(up=four, down=four), bounds, current, wanted, History(), NOW)
+    assert (done.replicas, done.limited, done.limit[0]) == expected
+
+
+def test_a_percentage_is_of_a_hundred() -> None:
+    half, twice = rules(0, "Max", ("Percent", 50, 15)), rules(0, "Max", ("Percent", 100, 15))
+    assert normalize(behavior(up=twice), Bounds(1, 9999), 1000, 9999, History(), NOW).replicas == 2000
+    assert normalize(behavior(down=half), Bounds(1, 9999), 1000, 1, History(), NOW).replicas == 500
+
+
+def test_the_longest_period() -> None:
+    assert longest_period(rules(0, "Max", ("Pods", 1, 15), ("Pods", 1, 60), ("Percent", 1, 30))) == 60
+    assert longest_period(rules(0)) == 0
+
+
+def test_what_a_behavior_does_not_tell_is_not_done() -> None:
+    """Defaults fill in both directions; one that is missing all the same changes nothing."""
+    assert normalize(Behavior(), WIDE, 5, 9, History(), NOW).replicas == 5
+    assert normalize(Behavior(), WIDE, 5, 2, History(), NOW).replicas == 5
 
 
 @pytest.mark.parametrize(
@@ -79,6 +137,7 @@ def test_windows(how: Behavior, current: int, wanted: int, history: History, exp
         pytest.param(rules(0, "Disabled", ("Pods", 4, 15)), History(), 10, "ScaleUpLimit", id="never"),
         pytest.param(rules(0, "Max", ("Pods", 4, 60)), History(ups=past((3, 30))), 11, "ScaleUpLimit", id="what was added in the period counts"),
         pytest.param(rules(0, "Max", ("Pods", 4, 60)), History(ups=past((3, 61))), 14, "ScaleUpLimit", id="what was added before does not"),
+        pytest.param(rules(0, "Max", ("Pods", 4, 60)), History(ups=past((3, 60))), 14, "ScaleUpLimit", id="a period's end is outside of it"),
         pytest.param(rules(0, "Max", ("Pods", 4, 60)), History(downs=past((2, 30))), 16, "ScaleUpLimit", id="what was removed may come again"),
         pytest.param(rules(0, "Max", ("Pods", 4, 60)), History(ups=past((9, 30))), 10, "ScaleUpLimit", id="never down by the way"),
         pytest.param(rules(0, "Max", ("Pods", 400, 60)), History(), 100, "TooManyReplicas", id="not above the maximum"),
