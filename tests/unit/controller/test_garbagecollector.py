@@ -116,3 +116,19 @@ async def test_an_owner_in_another_namespace_is_none(world):
         told = {each.involved_object.kind: each.message for each in events if each.reason == "OwnerRefInvalidNamespace"}
         shown = f"ownerRef [v1/ConfigMap, namespace: {{}}, name: o, uid: {owner.metadata.uid}] does not exist in namespace "
         assert told == {"ConfigMap": shown.format("default") + '"default"', "Node": shown.format("") + '""'}
+
+
+@pytest.mark.parametrize("lie", [{"kind": "Secret"}, {"name": "nobody"}, {"api_version": "apps/v1", "kind": "ReplicaSet"}], ids=["kind", "name", "group"])
+async def test_a_reference_that_lies_about_a_uid_harms_only_who_bears_it(world, lie):
+    """Upstream's conflicting data: what was looked for in vain by a wrong reference may be there by the right one."""
+    async with world() as w:
+        await w.namespace()
+        owner = await w.client.create(core_v1.ConfigMap(metadata=meta_v1.ObjectMeta(name="owner", namespace="default")))
+        right = {"api_version": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner.metadata.uid}
+        for name, ref in (("a-liar", {**right, **lie}), ("child", right), ("z-liar", {**right, **lie})):
+            meta = meta_v1.ObjectMeta(name=name, namespace="default", owner_references=[meta_v1.OwnerReference(**ref)])
+            await w.client.create(core_v1.Secret(metadata=meta))
+        w.start(GarbageCollector)
+        await w.advance(10)
+        assert await names(w, core_v1.Secret) == ["child"]
+        assert await names(w, core_v1.ConfigMap) == ["owner"]

@@ -36,7 +36,7 @@ def names(removals: list[Any]) -> list[str]:
     return [each.pod.metadata.name for each in removals]
 
 
-ENDED = [pod("a", "Failed", age=1), pod("b", "Succeeded", age=3), pod("c", "Failed", age=2), pod("e", "Failed", age=0, reason="Evicted")]
+ENDED = [pod("a", "Failed", age=1), pod("b", "Succeeded", age=3, reason="Evicted"), pod("c", "Failed", age=2), pod("e", "Failed", age=0, reason="Evicted")]
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0, []), (5, []), (4, []), (3, ["e"]), (2, ["e", "b"]), (1, ["e", "b", "c"])])

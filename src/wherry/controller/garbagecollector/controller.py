@@ -135,11 +135,13 @@ class GarbageCollector(Controller):
             return owners, unseen
         for ref in node.meta.owner_references:
             known = self.graph.nodes.get(ref.uid)
-            if known is not None and known.misplaced_for(node.meta):
+            if known is not None and not known.is_named_by(ref):
+                owners[ref.uid] = await self._live_owner(node, ref)
+            elif known is not None and known.misplaced_for(node.meta):
                 owners[ref.uid] = self._misplaced(node, ref)
             elif known is not None:
                 owners[ref.uid] = owner_state(ref, known.meta)
-            elif self.graph.is_absent(ref.uid):
+            elif self.graph.is_absent(ref, node.meta.namespace):
                 owners[ref.uid] = Owner.DANGLING
             else:
                 owners[ref.uid] = await self._live_owner(node, ref)
@@ -169,7 +171,7 @@ class GarbageCollector(Controller):
                 raise
             state = Owner.DANGLING
         if state is Owner.DANGLING:
-            self.graph.mark_absent(ref.uid)
+            self.graph.mark_absent(ref, node.meta.namespace)
         return state
 
     async def _carry_out(self, node: Node, action: Nothing | DropReferences | Delete | RemoveFinalizer | LookAt) -> None:

@@ -14,7 +14,8 @@ from wherry.api.types import meta_v1
 from wherry.client import PartialObjectMetadata, ResourceInfo
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
-ABSENT = 10_000  # uids of owners remembered to be gone
+ABSENT = 10_000  # owners remembered to be gone
+Absent = str | tuple[str, str, str, str, str]  # a uid that was seen to go; or a reference, and the namespace of who bears it
 
 
 @dataclass(slots=True)
@@ -41,6 +42,11 @@ class Node:
     def orphaning(self) -> bool:
         return self.being_deleted and ORPHAN in self.meta.finalizers
 
+    def is_named_by(self, ref: meta_v1.OwnerReference) -> bool:
+        """Whether a reference means it; the uid alone may be a lie, told to have others' dependents deleted."""
+        group = ref.api_version.rpartition("/")[0]
+        return (self.resource.group, self.resource.kind, self.meta.name, self.uid) == (group, ref.kind, ref.name, ref.uid)
+
     def misplaced_for(self, dependent: meta_v1.ObjectMeta) -> bool:
         """Whether it cannot own `dependent`, as it lives in another namespace."""
         return bool(self.meta.namespace) and self.meta.namespace != dependent.namespace
@@ -63,7 +69,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self._dependents: dict[str, dict[str, None]] = {}  # owner's uid → ordered set of dependents' uids
-        self._absent: OrderedDict[str, None] = OrderedDict()
+        self._absent: OrderedDict[Absent, None] = OrderedDict()
 
     def dependents(self, uid: str) -> list[Node]:
         return [self.nodes[each] for each in self._dependents.get(uid, ())]
@@ -73,12 +79,16 @@ class Graph:
         found = self.dependents(uid)
         return [each for each in found if any(r.uid == uid and r.block_owner_deletion for r in each.meta.owner_references)]
 
-    def is_absent(self, uid: str) -> bool:
-        """Known to be gone (a uid never comes back)."""
-        return uid in self._absent
+    def is_absent(self, ref: meta_v1.OwnerReference, namespace: str) -> bool:
+        """Known to be gone (a uid never comes back), or that the server knew nothing by this reference."""
+        return ref.uid in self._absent or _reference(ref, namespace) in self._absent
 
-    def mark_absent(self, uid: str) -> None:
-        self._absent[uid] = None
+    def mark_absent(self, ref: meta_v1.OwnerReference, namespace: str) -> None:
+        """The server knows nothing by this reference; another one with its uid may be right."""
+        self._remember(_reference(ref, namespace))
+
+    def _remember(self, absent: Absent) -> None:
+        self._absent[absent] = None
         if len(self._absent) > ABSENT:
             self._absent.popitem(last=False)
 
@@ -94,8 +104,10 @@ class Graph:
         for owner in after:
             self._dependents.setdefault(owner, {})[node.uid] = None
         work = Work()
-        owners = [self.nodes.get(owner) for owner in after]
-        doubtful = any(owner is None or owner.being_deleted or owner.misplaced_for(node.meta) for owner in owners)
+        owners = [(self.nodes.get(owner), ref) for owner, ref in after.items()]
+        doubtful = any(
+            owner is None or owner.being_deleted or owner.misplaced_for(node.meta) or not owner.is_named_by(ref) for owner, ref in owners
+        )
         if doubtful and (old is None or before.keys() != after.keys()):
             work.delete.append(node.uid)
         unblocked = [uid for uid, ref in before.items() if ref.block_owner_deletion
@@ -110,7 +122,7 @@ class Graph:
     def remove(self, uid: str) -> Work:
         """An object is gone: its dependents may have to go, and owners may have waited for it."""
         node = self.nodes.pop(uid, None)
-        self.mark_absent(uid)
+        self._remember(uid)
         work = Work(delete=list(self._dependents.get(uid, ())))
         if node is not None:
             owners = [ref.uid for ref in node.meta.owner_references]
@@ -131,6 +143,10 @@ class Graph:
                 dependents.pop(uid, None)
                 if not dependents:
                     del self._dependents[owner]
+
+
+def _reference(ref: meta_v1.OwnerReference, namespace: str) -> Absent:
+    return ref.uid, ref.api_version.rpartition("/")[0], ref.kind, ref.name, namespace
 
 
 def _stands(meta: meta_v1.ObjectMeta) -> tuple[object, ...]:
