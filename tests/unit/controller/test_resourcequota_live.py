@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from controller_objects import deployment, image_patch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wherry.api.quota import weigh
 from wherry.api.types import apps_v1, core_v1, meta_v1
 from wherry.apimachinery.errors import StatusError
+from wherry.apimachinery.quantity import milli
 from wherry.controller.deployment.controller import DeploymentController
 from wherry.controller.replicaset.controller import ReplicaSetController
 from wherry.controller.resourcequota.controller import ResourceQuotaController
@@ -192,3 +195,44 @@ async def test_another_life_of_the_controller_counts_the_same(world: World) -> N
         w.start(ResourceQuotaController)
         await w.settle()
         assert await told(w) == {"pods": "3", "count/configmaps": "3"}
+
+
+async def _writers(hard: dict[str, str], rounds: list[list[tuple[str, str]]]) -> None:
+    """Every round's writes at once; after each, what is there must fit, and the status must come to say just that."""
+    from conftest import open_world
+
+    async with open_world() as w:
+        await w.namespace()
+        w.start(ResourceQuotaController)
+        await w.client.create(quota(hard))
+        await w.settle()
+        for writes in rounds:
+            await asyncio.gather(*(_write(w, name, cpu) for name, cpu in writes))
+            alive = await w.pods()
+            used = {"pods": len(alive), "requests.cpu": sum(milli(each.spec.containers[0].resources.requests["cpu"]) for each in alive)}
+            assert used["pods"] <= int(hard["pods"])
+            assert used["requests.cpu"] <= milli(hard["requests.cpu"])
+            await w.advance(1)
+            status = await told(w)
+            assert (int(status["pods"]), milli(status["requests.cpu"])) == (used["pods"], used["requests.cpu"])
+
+
+async def _write(w: Any, name: str, cpu: str) -> None:
+    """Make a Pod; one without CPU is deleted instead."""
+    try:
+        if cpu:
+            await w.client.create(pod(name, cpu))
+        else:
+            await w.client.delete(core_v1.Pod, name, "default", grace_period_seconds=0)
+    except StatusError as error:
+        if error.code not in (403, 404, 409):
+            raise
+
+
+writes = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["", "100m", "250m", "1"])), max_size=8)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.fixed_dictionaries({"pods": st.sampled_from("0123"), "requests.cpu": st.sampled_from(["200m", "500m", "2"])}), st.lists(writes, max_size=4))
+def test_no_order_of_writers_ever_has_more_than_there_is(hard: dict[str, str], rounds: list[list[tuple[str, str]]]) -> None:
+    asyncio.run(_writers(hard, rounds))
