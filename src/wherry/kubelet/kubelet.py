@@ -110,6 +110,7 @@ class Kubelet:
             allocatable=self.node.capacity, mounter=mounter, offload=self.config.offload, now=self.clock.time,
             get_claim=lambda namespace, name: self._read(core_v1.PersistentVolumeClaim, name, namespace),
             get_volume=lambda name: self._read(core_v1.PersistentVolume, name), users_of=lambda path: self.volumes.users_of(path),
+            warn=lambda pod, reason, message: self.events.pod(pod, "Warning", reason, message),
             simulated=self.config.simulated,
         )
 

@@ -159,3 +159,21 @@ async def test_a_simulated_node_has_no_files(tmp_path: Path):
         await bound(node, local={"path": "/nowhere/at/all"})
         await node.create_pod("p", using())
         await node.until(lambda: node.phase("p") == "Running")
+
+
+async def test_a_volume_in_use_keeps_its_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    given: list[int | None] = []
+    monkeypatch.setattr("wherry.kubelet.volumes.persistentvolume._give_to_group", lambda path, group, pod: given.append(group))
+    async with cluster(tmp_path) as node:
+        node.runtime.images.add("busybox:1.36")
+        await bound(node, local={"path": str(disk)})
+        node.start()
+        has = disk.stat().st_gid
+        for name, group in (("p", has), ("q", has), ("r", has + 1)):
+            await node.create_pod(name, {**using(), "securityContext": {"fsGroup": group}})
+            await node.until(lambda name=name: node.condition(name, "Ready") == "True", 5)
+        told = f"The requested fsGroup is {has + 1}, but the volume pv-data has GID {has}. The volume may not be shareable."
+        found = [(e.involved_object.name, e.type, e.message) for e in await node.events() if e.reason == "AlreadyMountedVolume"]
+        assert (given, found) == ([has], [("r", "Warning", told)])

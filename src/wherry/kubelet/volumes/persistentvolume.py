@@ -72,8 +72,17 @@ class PersistentVolumeClaimVolume:
         if not context.simulated:
             if not await context.offload(path.exists):
                 raise _failed(volume, "NewMounter", f'path "{path}" does not exist')
-            await context.offload(_give_to_group, path, fs_group(pod), pod)
+            await self._share(pod, volume, path, context)
         return path
+
+    async def _share(self, pod: core_v1.Pod, volume: Volume, path: Path, context: VolumeContext) -> None:
+        """The first Pod's fsGroup has it; one that comes while it is in use takes it as it is."""
+        group = fs_group(pod)
+        if not context.users_of(path) - {pod.metadata.uid}:
+            await context.offload(_give_to_group, path, group, pod)
+        elif group is not None and (has := (await context.offload(path.stat)).st_gid) != group:
+            told = f"The requested fsGroup is {group}, but the volume {volume.metadata.name} has GID {has}."
+            context.warn(pod, "AlreadyMountedVolume", f"{told} The volume may not be shareable.")
 
 
 def _unusable(pod: core_v1.Pod, volume: core_v1.Volume, name: str, claim: Claim | None, found: Volume | None) -> str:

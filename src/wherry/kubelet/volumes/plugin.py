@@ -79,6 +79,7 @@ class VolumeContext:
     get_claim: Callable[[str, str], Awaitable[core_v1.PersistentVolumeClaim | None]]
     get_volume: Callable[[str], Awaitable[core_v1.PersistentVolume | None]]
     users_of: Callable[[Path], set[str]]  # uids of the Pods that have this place mounted
+    warn: Callable[[core_v1.Pod, str, str], None]  # an event about the Pod: reason, message
     simulated: bool = False  # the node has no files: what should be on it is taken to be there
 
     def directory(self, pod: core_v1.Pod, kind: str, volume: str) -> Path:
