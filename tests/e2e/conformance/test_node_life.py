@@ -234,6 +234,29 @@ def test_a_resize_needs_no_restart(scene: Scene) -> None:
     assert limit == str(96 << 20)
 
 
+def test_a_resize_that_no_node_can_give_is_told_and_taken_back(scene: Scene) -> None:
+    scene.ready("guaranteed")
+    before = scene.status("guaranteed")["containerStatuses"][0]["resources"]
+
+    def ask(amounts: Any) -> None:
+        want = {"spec": {"containers": [{"name": "c", "resources": amounts}]}}
+        scene.kubectl("patch", "pod", "guaranteed", "--subresource=resize", "-p", json.dumps(want))
+
+    def pending() -> list[Any]:
+        return [each for each in scene.status("guaranteed")["conditions"] if each["type"] == "PodResizePending"]
+
+    ask({each: {**amounts, "cpu": "1000"} for each, amounts in before.items()})
+    (told,) = eventually(pending, "the kubelet says no")
+    assert told["reason"] == "Infeasible"
+    assert told["message"].startswith("Node didn't have enough capacity: cpu, requested: 1000000, capacity: ")
+    assert scene.status("guaranteed")["containerStatuses"][0]["resources"] == before
+    ask(before)
+    eventually(lambda: not pending(), "the wish is forgotten")
+    reasons = scene.kubectl("events", "--for=pod/guaranteed", "-o", "jsonpath={.items[*].reason}").split()
+    assert "ResizeInfeasible" in reasons
+    assert "ResizeStarted" not in reasons
+
+
 def test_ephemeral_containers_join_a_running_pod(scene: Scene) -> None:
     scene.ready("gated")
     for name, script in (("one", "echo first; sleep 60"), ("two", "echo second; sleep 60")):

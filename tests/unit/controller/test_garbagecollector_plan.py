@@ -134,6 +134,16 @@ def test_who_is_looked_at(before: list[Any], news: Any, looked_at: list[str]) ->
     assert (work.delete, work.orphan) == (looked_at, [])
 
 
+def test_an_owner_of_a_group_is_known_by_it() -> None:
+    made = Graph()
+    made.put(SETS, obj("a"))
+    assert made.put(MAPS, obj("x", ref("a", kind="ReplicaSet", version="apps/v1"))).delete == []
+    assert made.put(MAPS, obj("y", ref("a", kind="ReplicaSet", version="v1"))).delete == ["y"]
+    made.mark_absent(ref("b", version="apps/v1"), "d")
+    assert made.is_absent(ref("b", version="apps/v2"), "d")
+    assert not made.is_absent(ref("b"), "d")
+
+
 def test_dependents_are_orphaned_once() -> None:
     made = graph(obj("a"), obj("x", ref("a")))
     assert made.put(MAPS, obj("a", finalizers=(ORPHAN,))).orphan == []
