@@ -44,10 +44,11 @@ class Happened:
 
 @dataclass
 class Queued:
-    """A Pod that waits, and what refused it last."""
+    """A Pod that waits, and what refused it last.  `since`: when it came, or came back: newer ones are not behind one that is refused."""
 
     pod: core_v1.Pod
     since: float
+    first: float = 0.0  # when it was tried for the first time
     attempts: int = 0
     refused_by: frozenset[str] = frozenset()
     parked_at: float = 0.0
@@ -91,6 +92,13 @@ class SchedulingQueue:
     def counts(self) -> dict[str, int]:
         """How many Pods are in each state."""
         return Counter(self._state.values())
+
+    def refusals(self) -> Counter[tuple[str, str]]:
+        """How many Pods each plugin of each profile has refused."""
+        told = Counter[tuple[str, str]]()
+        for entry in self._entries.values():
+            told.update((plugin, entry.pod.spec.scheduler_name) for plugin in entry.refused_by)
+        return told
 
     def state_of(self, uid: str) -> str:
         """active, backoff, unschedulable, gated, flying (being tried), or "" when it is not here."""
@@ -154,6 +162,8 @@ class SchedulingQueue:
             if entry is not None and self._state[uid] == ACTIVE:
                 self._set(uid, FLYING)
                 entry.attempts += 1
+                if entry.attempts == 1:
+                    entry.first = self._clock.monotonic()
                 entry.taken_at = self._happened.end
                 return entry
         if self._early:
@@ -172,7 +182,7 @@ class SchedulingQueue:
         if self._entries.get(uid) is not entry:
             return
         entry.refused_by = refused_by
-        entry.parked_at = self._clock.monotonic()
+        entry.parked_at = entry.since = self._clock.monotonic()
         missed = self._happened.since(entry.taken_at)
         if retry or missed is None or any(self._helps(each, entry) for each in missed):
             self._back_off(uid, entry)

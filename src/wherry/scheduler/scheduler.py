@@ -286,6 +286,7 @@ class Scheduler:
             step = BIND
             await self._post_binding(entry.pod, node)
             self._reporter.scheduled(assumed, node)
+            self.metrics.bound(entry.attempts, self.clock.monotonic() - entry.first)
         except (StatusError, OSError, PluginError) as error:
             self._take_back(entry, assumed, profile, state)
             if first:
@@ -341,6 +342,7 @@ class Scheduler:
         try:
             if profile.preempts and decision.diagnosis and not decision.afterwards:
                 outcome = await preemptor.find(pod, profile, decision)
+                self.metrics.preempted(len(outcome.candidate.victims) if outcome.candidate is not None else 0)
                 if outcome.candidate is not None:
                     await preemptor.evict(pod, outcome.candidate)
                 elif outcome.denominate:

@@ -34,6 +34,7 @@ class World:
     def __init__(self, server: APIServer, clock: FakeClock) -> None:
         self.clock, self.server = clock, server
         self.client = Client(InProcessTransport(server.handle, ADMIN))
+        self.scheduler: Scheduler
 
     async def ask(self, method: str, path: str, body: Object | None = None, content_type: str = "application/json") -> Object:
         sent = json.dumps(body).encode() if body is not None else b""
@@ -100,8 +101,8 @@ async def open_world(config: SchedulerConfig | None = None, between: Callable[[A
         world = World(server, clock)
         await world.ask("POST", f"{CORE}/namespaces", {"metadata": {"name": "default"}})
         await world.ask("POST", f"{CORE}/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
-        scheduler = Scheduler(Client(between(InProcessTransport(server.handle, ADMIN))), clock, config, random.Random(1))
-        task = asyncio.create_task(scheduler.run())
+        world.scheduler = Scheduler(Client(between(InProcessTransport(server.handle, ADMIN))), clock, config, random.Random(1))
+        task = asyncio.create_task(world.scheduler.run())
         try:
             yield world
         finally:

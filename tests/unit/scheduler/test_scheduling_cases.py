@@ -371,3 +371,24 @@ async def test_a_binding_that_fails_is_told_and_tried_again(error: Exception, re
         await world.settle(3)
         assert await world.where("p") == "a"
         assert (await world.condition("p"))["status"] == "True"
+
+
+async def test_what_is_counted() -> None:
+    async with open_world() as world:
+        await world.ask("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "high"}, "value": 10})
+        await world.node("a", cpu="1")
+        await world.pod("v", "1")
+        await world.settle(1)
+        await world.pod("p", "1", priorityClassName="high")
+        await world.pod("q", "2")
+        await world.settle(2)
+        await world.delete("v")
+        await world.settle(3)
+        assert await world.where("p") == "a"
+        text = world.scheduler.metrics.metrics.expose()[0].decode()
+        for line in (
+            "scheduler_preemption_attempts_total 3.0", "scheduler_preemption_victims_count 1.0", "scheduler_pod_scheduling_attempts_count 2.0",
+            'scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"} 1.0',
+            'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1.0',
+        ):
+            assert line in text, text

@@ -33,6 +33,24 @@ def test_the_important_come_first_then_the_old() -> None:
     assert [entry.pod.metadata.name for entry in iter(queue.take, None)] == ["b", "a", "c"]
 
 
+async def test_a_pod_that_was_refused_is_behind_those_that_came_before_it_came_back() -> None:
+    clock = FakeClock()
+    queue = SchedulingQueue(clock, HINTS)
+    queue.add(pod("old"))
+    old = queue.take()
+    assert old is not None
+    await clock.advance(1)
+    queue.add(pod("new"))
+    await clock.advance(1)
+    queue.park(old, frozenset({"Fit"}))
+    queue.happened(ASSIGNED_POD, Action.DELETE, None, None)
+    await clock.advance(1)
+    task = asyncio.ensure_future(queue.run())
+    await clock.advance(1)
+    task.cancel()
+    assert [entry.pod.metadata.name for entry in iter(queue.take, None)] == ["new", "old"]
+
+
 EVENTS: dict[str, tuple[Any, Action, Any, str, str]] = {
     "an event that helps": (ASSIGNED_POD, Action.DELETE, None, "Fit", "backoff"),
     "another action": (ASSIGNED_POD, Action.ADD, None, "Fit", "unschedulable"),
