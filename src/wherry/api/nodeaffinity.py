@@ -5,9 +5,12 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from wherry.api.types import core_v1
+
+_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 def matches_requirement(requirement: core_v1.NodeSelectorRequirement, values: Mapping[str, str]) -> bool:
@@ -23,12 +26,16 @@ def matches_requirement(requirement: core_v1.NodeSelectorRequirement, values: Ma
         case "DoesNotExist":
             return value is None
         case "Gt" | "Lt" as operator:
-            try:
-                have, bound = int(value or ""), int(requirement.values[0])
-            except (ValueError, IndexError):
+            have, bound = _whole(value or ""), _whole(next(iter(requirement.values), ""))
+            if have is None or bound is None:
                 return False
             return have > bound if operator == "Gt" else have < bound
     return False
+
+
+def _whole(text: str) -> int | None:
+    """A number as Go reads it: Python would take "1_000" too, which a label may be."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def matches_term(term: core_v1.NodeSelectorTerm, node: core_v1.Node) -> bool:

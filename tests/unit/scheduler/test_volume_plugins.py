@@ -64,7 +64,7 @@ class World:
 
 
 def node(name: str, **labels: str) -> NodeInfo:
-    labelled = {HOSTNAME: name, **{f"topology.kubernetes.io/{key}": value for key, value in labels.items()}}
+    labelled = {HOSTNAME: name, **{key if "/" in key else f"topology.kubernetes.io/{key}": value for key, value in labels.items()}}
     return NodeInfo(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name, labels=labelled)), name)
 
 
@@ -286,6 +286,7 @@ ZONE = "topology.kubernetes.io/zone"
     pytest.param({ZONE: "a"}, {"zone": "b"}, "node(s) had no available volume zone", id="another"),
     pytest.param({ZONE: "a__b"}, {"zone": "b"}, None, id="one of several"),
     pytest.param({"failure-domain.beta.kubernetes.io/zone": "a"}, {"zone": "a"}, None, id="older name"),
+    pytest.param({ZONE: "a"}, {"failure-domain.beta.kubernetes.io/zone": "a"}, "node(s) had no available volume zone", id="older node"),
     pytest.param({ZONE: "a"}, {}, None, id="a cluster without zones"),
     pytest.param({ZONE: "a"}, {"region": "r"}, "node(s) had no available volume zone", id="a region without the zone"),
     pytest.param({}, {"zone": "a"}, None, id="a volume without one"),
@@ -329,6 +330,48 @@ def test_what_is_attached_counts_though_no_pod_has_it(attached: list[Any], why: 
     for each in attached:
         world.put(each)
     assert world.ask(plugin, pod("b"))[0] == why
+
+
+def limited(driver: str, count: int | None, *migrated: str) -> storage_v1.CSINode:
+    meta = {"name": "n1", "annotations": {"storage.alpha.kubernetes.io/migrated-plugins": ",".join(migrated)}}
+    told = {"name": driver, "nodeID": "n1", "allocatable": {"count": count} if count is not None else None}
+    return msgspec.convert({"metadata": meta, "spec": {"drivers": [told]}}, storage_v1.CSINode)
+
+
+EBS, GCE_PD = "kubernetes.io/aws-ebs", "kubernetes.io/gce-pd"
+OLD = msgspec.convert({"metadata": {"name": "old"}, "spec": {"awsElasticBlockStore": {"volumeID": "aws://zone/vol-1"}}}, Volume)
+
+
+@pytest.mark.parametrize(("csi", "there", "asked", "why"), [
+    pytest.param(limited("ebs.csi.aws.com", 1, EBS), there, claims, why, id=name) for there, claims, why, name in (
+        (disk("awsElasticBlockStore", "q", volumeID="vol-2"), ["a"], "node(s) exceed max volume count", "an inline volume is there"),
+        (disk("awsElasticBlockStore", "q", volumeID="vol-1"), ["a"], None, "the same volume, inline"),
+        (disk("gcePersistentDisk", "q", pdName="vol-2"), ["a"], None, "of another driver"),
+    )
+] + [
+    pytest.param(
+        limited("ebs.csi.aws.com", 1, GCE_PD), disk("awsElasticBlockStore", "q", volumeID="vol-2"), ["a"], None, id="not served by the driver here",
+    ),
+    pytest.param(limited("ebs.csi.aws.com", 0, EBS), pod(name="q"), ["a"], "node(s) exceed max volume count", id="no place at all"),
+    pytest.param(limited("ebs.csi.aws.com", 0, EBS), pod(name="q"), ["b"], "node(s) exceed max volume count", id="a class of the old kind"),
+    pytest.param(limited("ebs.csi.aws.com", None, EBS), disk("awsElasticBlockStore", "q", volumeID="vol-2"), ["a"], None, id="no limit"),
+])
+def test_volumes_of_the_old_kinds_take_places_of_their_driver(
+    csi: storage_v1.CSINode, there: core_v1.Pod, asked: list[str], why: str | None,
+):
+    world = World(csi, OLD, claim("a", phase="Bound", volume="old"), claim("b", "ebs"), storage_class("ebs", EBS))
+    world.nodes["n1"].add(there)
+    assert world.ask(NodeVolumeLimits(world), pod(*asked))[0] == why
+
+
+@pytest.mark.parametrize(("old", "new", "helps"), [
+    (None, limited("d", 0), True), (limited("d", 1), limited("d", 2), True), (limited("d", 2), limited("d", 1), False),
+    (limited("d", 1), limited("d", None), True), (limited("d", 1), limited("e", 1), True), (limited("d", 1), limited("d", 1), False),
+    (limited("d", 1), limited("d", 1, EBS), True),
+])
+def test_a_csi_node_helps_when_it_takes_more(old: storage_v1.CSINode | None, new: storage_v1.CSINode, helps: bool):
+    hint = next(each for each in NodeVolumeLimits(World()).events() if each.resource is storage_v1.CSINode)
+    assert hint.hint(pod("a"), old, new) is helps
 
 
 @pytest.mark.parametrize(("prevents", "why"), [(True, "csi CSI driver is not installed on the node"), (False, None)])

@@ -14,12 +14,12 @@ from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter
 
 CONFLICT = Refusal("node(s) had no available volume zone")
-# Each label and its older name: either may stand on the volume, and either on the node.
-_LABELS = {
-    "topology.kubernetes.io/zone": "failure-domain.beta.kubernetes.io/zone",
-    "topology.kubernetes.io/region": "failure-domain.beta.kubernetes.io/region",
+# An old label of a volume is also looked for by its new name on the node, as upstream; not the other way round.
+_NEW = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
 }
-_OTHER = {**_LABELS, **{old: new for new, old in _LABELS.items()}}
+_KEYS = (*_NEW, *_NEW.values())
 
 
 class VolumeZone(Filter):
@@ -39,7 +39,7 @@ class VolumeZone(Filter):
             claim = self._claims.get(name, pod.metadata.namespace)
             volume = self._volumes.get(claim.spec.volume_name) if claim is not None and claim.spec.volume_name else None
             labels = volume.metadata.labels if volume is not None else {}
-            wanted += [(key, frozenset(labels[key].split("__"))) for key in _OTHER if key in labels]
+            wanted += [(key, frozenset(labels[key].split("__"))) for key in _KEYS if key in labels]
         state.data[self.name] = wanted
         return None
 
@@ -48,9 +48,9 @@ class VolumeZone(Filter):
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         labels = node.node.metadata.labels if node.node is not None else {}
-        if not any(key in labels for key in _OTHER):
+        if not any(key in labels for key in _KEYS):
             return None  # a cluster without zones
         for key, values in state.data[self.name]:
-            if labels.get(key, labels.get(_OTHER[key])) not in values:
+            if labels.get(key, labels.get(_NEW.get(key, key))) not in values:
                 return CONFLICT
         return None
