@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from scheduler_makers import Cluster, affinity, node, pod, spread
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, meta_v1
+from wherry.api.volumes import Claim, Volume
 from wherry.scheduler.framework import ASSIGNED_POD, NODE, Action, EventHint
 from wherry.scheduler.queue import SchedulingQueue
 from wherry.util.clock import FakeClock
@@ -177,6 +178,17 @@ def test_its_own_change_wakes_a_pod() -> None:
 
 BIG, SMALL = node("n", cpu="8"), node("n", cpu="1")
 X = {"app": "x"}
+SPREAD, TAINTED = pod(topologySpreadConstraints=[spread("k", X)]), node("n", taints=[{"key": "t", "effect": "NoSchedule"}])
+
+
+def going(other: core_v1.Pod) -> core_v1.Pod:
+    return msgspec.structs.replace(other, metadata=msgspec.structs.replace(other.metadata, deletion_timestamp="2026-01-01T00:00:00Z"))
+
+
+def zoned(zone: str, **labels: str) -> Volume:
+    return Volume(metadata=meta_v1.ObjectMeta(name="pv", labels={"topology.kubernetes.io/zone": zone, **labels}))
+
+
 HELPS: dict[str, tuple[str, core_v1.Pod, Any, Action, Any, Any, bool]] = {
     "a node large enough": ("NodeResourcesFit", pod(cpu="2"), NODE, Action.ADD, None, BIG, True),
     "a node too small": ("NodeResourcesFit", pod(cpu="2"), NODE, Action.ADD, None, SMALL, False),
@@ -205,6 +217,48 @@ HELPS: dict[str, tuple[str, core_v1.Pod, Any, Action, Any, Any, bool]] = {
         "VolumeBinding", pod(), ASSIGNED_POD, Action.DELETE, pod(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]), None, True,
     ),
     "one of its kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(labels=X), None, True),
+    "one of its kind that was on its way out is gone": (
+        "PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, going(pod(labels=X)), None, False,
+    ),
+    "one of its kind is on its way out": (
+        "PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.UPDATE_POD_LABEL, pod(labels=X),
+        going(pod(labels=X)), True,
+    ),
+    "one becomes of its kind": (
+        "PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.UPDATE_POD_LABEL, pod(), pod(labels=X), True,
+    ),
+    "one of its kind gets another label": (
+        "PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.UPDATE_POD_LABEL, pod(labels=X),
+        pod(labels={**X, "y": "z"}), False,
+    ),
+    "a node of its domains": ("PodTopologySpread", SPREAD, NODE, Action.ADD, None, node("n", labels={"k": "1"}), True),
+    "a node of no domain": ("PodTopologySpread", SPREAD, NODE, Action.ADD, None, node("n"), False),
+    "a node of its domains goes": ("PodTopologySpread", SPREAD, NODE, Action.DELETE, node("n", labels={"k": "1"}), None, True),
+    "a node leaves its domain": ("PodTopologySpread", SPREAD, NODE, Action.UPDATE_NODE_LABEL, node("n", labels={"k": "1"}), node("n"), True),
+    "a node moves": (
+        "PodTopologySpread", SPREAD, NODE, Action.UPDATE_NODE_LABEL, node("n", labels={"k": "1"}), node("n", labels={"k": "2"}), True,
+    ),
+    "a node gets another label": (
+        "PodTopologySpread", SPREAD, NODE, Action.UPDATE_NODE_LABEL, node("n", labels={"k": "1"}), node("n", labels={"k": "1", "x": "y"}), False,
+    ),
+    "a node of its domains is tainted": (
+        "PodTopologySpread", SPREAD, NODE, Action.UPDATE_NODE_TAINT, node("n", labels={"k": "1"}),
+        node("n", labels={"k": "1"}, taints=[{"key": "t", "effect": "NoSchedule"}]), True,
+    ),
+    "a node that it may not go to leaves its domains": (
+        "PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)], nodeSelector={"pool": "p"}), NODE, Action.UPDATE_NODE_LABEL,
+        node("n", labels={"k": "1", "pool": "p"}), node("n", labels={"k": "1"}), True,
+    ),
+    "another asks for less CPU": ("NodeResourcesFit", pod(cpu="2"), ASSIGNED_POD, Action.UPDATE_POD_SCALE_DOWN, pod(cpu="2"), pod(cpu="1"), True),
+    "another asks for less of what it does not want": (
+        "NodeResourcesFit", pod(cpu="2"), ASSIGNED_POD, Action.UPDATE_POD_SCALE_DOWN, pod(cpu="1", memory="2Gi"), pod(cpu="1", memory="1Gi"), False,
+    ),
+    "a taint goes": ("TaintToleration", pod(), NODE, Action.UPDATE_NODE_TAINT, TAINTED, node("n"), True),
+    "another node's taints were none of its": ("TaintToleration", pod(), NODE, Action.UPDATE_NODE_TAINT, node("n"), node("n"), False),
+    "the cordon was none": ("NodeUnschedulable", pod(), NODE, Action.UPDATE_NODE_TAINT, TAINTED, node("n"), False),
+    "the volume moves": ("VolumeZone", pod(), Volume, Action.UPDATE, zoned("a"), zoned("b"), True),
+    "the volume stays": ("VolumeZone", pod(), Volume, Action.UPDATE, zoned("a"), zoned("a", other="x"), False),
+    "another's claim": ("VolumeZone", pod(), Claim, Action.ADD, None, Claim(metadata=meta_v1.ObjectMeta(name="c", namespace="default")), False),
     "one of another kind goes": ("PodTopologySpread", pod(topologySpreadConstraints=[spread("k", X)]), ASSIGNED_POD, Action.DELETE, pod(), None, False),
 }
 

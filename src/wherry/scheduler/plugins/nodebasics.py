@@ -47,9 +47,13 @@ class NodeUnschedulable(Filter):
 
     def events(self) -> Sequence[EventHint]:
         return (
-            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_TAINT, lambda pod, old, node: not node.spec.unschedulable),
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_TAINT, self._opened),
             EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_TOLERATION, lambda pod, old, new: tolerates(new, UNSCHEDULABLE)),
         )
+
+    @staticmethod
+    def _opened(pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
+        return not node.spec.unschedulable and (old is None or bool(old.spec.unschedulable))
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         if node.node is None or not node.node.spec.unschedulable or tolerates(pod, UNSCHEDULABLE):

@@ -101,10 +101,16 @@ class NodeResourcesFit(Filter, Score):
 
     def events(self) -> Sequence[EventHint]:
         return (
-            EventHint(ASSIGNED_POD, Action.DELETE | Action.UPDATE_POD_SCALE_DOWN),
+            EventHint(ASSIGNED_POD, Action.DELETE),
+            EventHint(ASSIGNED_POD, Action.UPDATE_POD_SCALE_DOWN, self._smaller),
             EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_SCALE_DOWN),
             EventHint(NODE, Action.ADD | Action.UPDATE_NODE_ALLOCATABLE, self._larger),
         )
+
+    def _smaller(self, pod: core_v1.Pod, old: core_v1.Pod, new: core_v1.Pod) -> bool:
+        """Another gave back something that the Pod asks for."""
+        before, after = pod_requests(old), pod_requests(new)
+        return any(after.get(name, 0) < before.get(name, 0) for name, _ in self._requests(pod))
 
     def _larger(self, pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
         """The empty node would do, and something that the Pod asks for became more."""

@@ -38,9 +38,10 @@ class NodeVolumeLimits(Filter):
         changed = Action.ADD | Action.UPDATE
         return (
             EventHint(storage_v1.CSINode, changed, lambda pod, old, new: old is None or _more(old, new)),
-            EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(by_claim(old)) or any(map(inline, old.spec.volumes))),
+            EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: _attaches(old)),
             EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
-            EventHint(storage_v1.CSIDriver, changed | Action.DELETE), EventHint(storage_v1.VolumeAttachment, Action.DELETE),
+            EventHint(storage_v1.CSIDriver, changed | Action.DELETE), 
+            EventHint(storage_v1.VolumeAttachment, Action.DELETE, lambda pod, old, new: _attaches(pod)),
         )
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
@@ -96,6 +97,11 @@ class NodeVolumeLimits(Filter):
             storage_class = self._classes.get(claim_class(claim))
             if storage_class is not None:
                 yield provisioned(storage_class.provisioner, key_of(claim))
+
+
+def _attaches(pod: core_v1.Pod) -> bool:
+    """Whether volumes of the Pod may take a driver's places."""
+    return bool(by_claim(pod)) or any(map(inline, pod.spec.volumes))
 
 
 def _serving(attached: Iterable[Attached], csi: storage_v1.CSINode | None) -> set[Place]:

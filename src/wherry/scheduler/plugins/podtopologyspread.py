@@ -145,15 +145,21 @@ class PodTopologySpread(Filter, Score):
         )
 
     def _counted(self, pod: core_v1.Pod, old: core_v1.Pod | None, new: core_v1.Pod | None) -> bool:
-        others = [each for each in (old, new) if each is not None and each.metadata.namespace == pod.metadata.namespace]
-        return bool(others) and any(
-            constraint.selector.matches(other.metadata.labels)
-            for constraint in self._constraints(pod, HARD) for other in others
-        )
+        """A count has changed: of a Pod that has changed itself, only if it counts where it did not, or no more."""
+        before, after = (_counts(pod, each) for each in (old, new))
+        return any(before(constraint.selector) != after(constraint.selector) for constraint in self._constraints(pod, HARD))
 
     def _domain(self, pod: core_v1.Pod, old: core_v1.Node | None, new: core_v1.Node | None) -> bool:
-        keys = {constraint.key for constraint in self._constraints(pod, HARD)}
-        return any(node is not None and keys <= node.metadata.labels.keys() for node in (old, new))
+        """A node of the Pod's domains came or went, moved from one to another, got other taints, or counts where it did not, or no more."""
+        constraints = self._constraints(pod, HARD)
+        keys = {constraint.key for constraint in constraints}
+        was, is_ = (node is not None and keys <= node.metadata.labels.keys() for node in (old, new))
+        if old is None or new is None or was != is_:
+            return was or is_
+        if not is_:
+            return False
+        moved = any(old.metadata.labels[key] != new.metadata.labels[key] for key in keys)
+        return moved or old.spec.taints != new.spec.taints or any(c.includes(pod, old) != c.includes(pod, new) for c in constraints)
 
     # -- filter ------------------------------------------------------------------------------------
 
@@ -245,6 +251,14 @@ class PodTopologySpread(Filter, Score):
         if not top:
             return [MAX_NODE_SCORE if score >= 0 else 0 for score in scores]
         return [MAX_NODE_SCORE * (top + low - score) // top if score >= 0 else 0 for score in scores]
+
+
+def _counts(pod: core_v1.Pod, other: core_v1.Pod | None) -> Callable[[Selector], bool]:
+    """Whether another Pod counts for this one, by selector."""
+    if other is None or other.metadata.namespace != pod.metadata.namespace or other.metadata.deletion_timestamp:
+        return lambda selector: False
+    labels = other.metadata.labels
+    return lambda selector: selector.matches(labels)
 
 
 def _skewed(detail: str) -> Refusal:

@@ -23,6 +23,10 @@ def untolerated(pod: core_v1.Pod, node: core_v1.Node) -> core_v1.Taint | None:
     return None
 
 
+def _opened(pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
+    return untolerated(pod, node) is None and (old is None or untolerated(pod, old) is not None)
+
+
 class TaintToleration(Filter, Score):
     """Filter by NoSchedule and NoExecute; score by PreferNoSchedule."""
 
@@ -34,7 +38,7 @@ class TaintToleration(Filter, Score):
 
     def events(self) -> Sequence[EventHint]:
         return (
-            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_TAINT, lambda pod, old, node: untolerated(pod, node) is None),
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_TAINT, _opened),
             EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_TOLERATION),
         )
 

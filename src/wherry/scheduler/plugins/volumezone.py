@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wherry.api.types import core_v1
-from wherry.api.volumes import Claim, Volume, pod_claims
+from wherry.api.volumes import Claim, Volume, by_claim, pod_claims
+from wherry.client.store import key_of
 from wherry.scheduler.framework import NODE, Action, CycleState, EventHint, Handle, Refusal, Snapshot
 from wherry.scheduler.nodeinfo import NodeInfo
 from wherry.scheduler.plugins.base import Filter
@@ -30,7 +31,11 @@ class VolumeZone(Filter):
 
     def events(self) -> Sequence[EventHint]:
         changed = Action.ADD | Action.UPDATE
-        return EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL), EventHint(Claim, changed), EventHint(Volume, changed)
+        return (
+            EventHint(NODE, Action.ADD | Action.UPDATE_NODE_LABEL),
+            EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
+            EventHint(Volume, changed, lambda pod, old, new: old is None or _topology(old) != _topology(new)),
+        )
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
         """What is not bound yet is VolumeBinding's."""
@@ -54,3 +59,7 @@ class VolumeZone(Filter):
             if labels.get(key, labels.get(_NEW.get(key, key))) not in values:
                 return CONFLICT
         return None
+
+
+def _topology(volume: Volume) -> dict[str, str]:
+    return {key: value for key, value in volume.metadata.labels.items() if key in _KEYS}
