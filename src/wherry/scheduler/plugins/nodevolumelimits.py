@@ -40,7 +40,7 @@ class NodeVolumeLimits(Filter):
             EventHint(storage_v1.CSINode, changed, lambda pod, old, new: old is None or _more(old, new)),
             EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: _attaches(old)),
             EventHint(Claim, changed, lambda pod, old, new: key_of(new) in by_claim(pod)),
-            EventHint(storage_v1.CSIDriver, changed | Action.DELETE), 
+            EventHint(storage_v1.CSIDriver, changed | Action.DELETE),
             EventHint(storage_v1.VolumeAttachment, Action.DELETE, lambda pod, old, new: _attaches(pod)),
         )
 
