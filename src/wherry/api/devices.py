@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.types import resource_v1
 from wherry.apimachinery import quantity
 from wherry.apimachinery.cel import CompileError, Environment, EvaluationError, Program
 from wherry.apimachinery.cel.kubernetes import LIBRARIES, QUANTITY, SEMVERS, parse_semver
@@ -61,28 +62,28 @@ def qualified(name: str, driver: str) -> tuple[str, str]:
     return (domain, identifier) if slash else (driver, name)
 
 
-def attribute_value(attribute: Mapping[str, Any]) -> Any:
-    """The one value of a DeviceAttribute, as expressions see it.  Raises EvaluationError when there is none."""
-    for kind in ("int", "bool", "string"):
-        if attribute.get(kind) is not None:
-            return attribute[kind]
-    if attribute.get("version") is not None:
-        return parse_semver(attribute["version"])
+def attribute_value(attribute: resource_v1.DeviceAttribute) -> Any:
+    """The one value of an attribute, as expressions see it.  Raises EvaluationError when there is none."""
+    for value in (attribute.int_, attribute.bool_, attribute.string):
+        if value is not None:
+            return value
+    if attribute.version is not None:
+        return parse_semver(attribute.version)
     raise EvaluationError("unsupported attribute value")
 
 
-def variables(driver: str, device: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an expression sees of a device, which is given as in a ResourceSlice."""
+def variables(driver: str, device: resource_v1.Device) -> Mapping[str, Any]:
+    """What an expression sees of a device."""
     attributes, capacity = _Domains(), _Domains()
-    for name, attribute in (device.get("attributes") or {}).items():
+    for name, attribute in device.attributes.items():
         domain, identifier = qualified(name, driver)
         attributes.setdefault(domain, {})[identifier] = attribute_value(attribute)
-    for name, each in (device.get("capacity") or {}).items():
+    for name, each in device.capacity.items():
         domain, identifier = qualified(name, driver)
-        capacity.setdefault(domain, {})[identifier] = quantity.parse(each["value"])
+        capacity.setdefault(domain, {})[identifier] = quantity.parse(each.value)
     return {"device": {
         "driver": driver, "attributes": attributes, "capacity": capacity,
-        "allowMultipleAllocations": bool(device.get("allowMultipleAllocations")),
+        "allowMultipleAllocations": bool(device.allow_multiple_allocations),
     }}
 
 

@@ -120,6 +120,7 @@ class Action(IntFlag):
     UPDATE_POD_SCHEDULING_GATES_ELIMINATED = 1024
     UPDATE = 2048  # of any other kind of object
     UPDATE_NODE_DECLARED_FEATURE = 4096
+    UPDATE_POD_GENERATED_RESOURCE_CLAIM = 8192  # a claim was made for it
 
 
 NODE = "Node"
@@ -151,6 +152,15 @@ class Plugin(Protocol):
 
     def events(self) -> Sequence[EventHint]:
         """What may make a refused Pod fit (upstream's EventsToRegister)."""
+        ...
+
+
+@runtime_checkable
+class PreEnqueuePlugin(Plugin, Protocol):
+    """Keeps a Pod from being tried before it can have a chance."""
+
+    def pre_enqueue(self, pod: core_v1.Pod) -> str:
+        """What it waits for, "" when it may be tried.  Asked again when one of the plugin's events helps."""
         ...
 
 
@@ -236,6 +246,15 @@ class PreBindPlugin(Protocol):
 
     async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
         """A Refusal sends the Pod back to the queue; StatusError, OSError and PluginError do so with a back-off."""
+        ...
+
+
+@runtime_checkable
+class PostFilterPlugin(Plugin, Protocol):
+    """What can be done for a Pod that no node will take, before others have to make room."""
+
+    async def post_filter(self, state: CycleState, pod: core_v1.Pod) -> str:
+        """What was done, or why nothing was, for the Pod's event; StatusError and OSError as of `pre_bind`."""
         ...
 
 

@@ -10,7 +10,15 @@ import msgspec
 
 from wherry.api.types import core_v1
 from wherry.scheduler import args
-from wherry.scheduler.framework import FilterPlugin, Handle, PreBindPlugin, ReservePlugin, ScorePlugin
+from wherry.scheduler.framework import (
+    FilterPlugin,
+    Handle,
+    PostFilterPlugin,
+    PreBindPlugin,
+    PreEnqueuePlugin,
+    ReservePlugin,
+    ScorePlugin,
+)
 from wherry.scheduler.plugins.defaultselector import default_selector
 from wherry.scheduler.plugins.dynamicresources import DynamicResources
 from wherry.scheduler.plugins.imagelocality import ImageLocality
@@ -84,7 +92,7 @@ DEFAULTS: Mapping[str, Registration] = {
     "VolumeZone": Registration(lambda handle, given: VolumeZone(handle)),
     "PodTopologySpread": Registration(_spread, 2, args.PodTopologySpreadArgs),
     "InterPodAffinity": Registration(_inter_pod, 2, args.InterPodAffinityArgs),
-    "DynamicResources": Registration(lambda handle, given: DynamicResources()),
+    "DynamicResources": Registration(lambda handle, given: DynamicResources(handle), 2),
     "NodeDeclaredFeatures": Registration(lambda handle, given: NodeDeclaredFeatures()),
     "NodeResourcesBalancedAllocation": Registration(_balanced, 1, args.NodeResourcesBalancedAllocationArgs),
     "ImageLocality": Registration(lambda handle, given: ImageLocality()),
@@ -103,6 +111,8 @@ class Profile:
     scheduler_name: str = DEFAULT_SCHEDULER
     reserve: tuple[ReservePlugin, ...] = ()
     pre_bind: tuple[PreBindPlugin, ...] = ()
+    post_filter: tuple[PostFilterPlugin, ...] = ()
+    pre_enqueue: tuple[PreEnqueuePlugin, ...] = ()
     preempts: bool = True
     percentage_of_nodes_to_score: int = 0  # 0: less the more nodes there are
     min_candidate_nodes_percentage: int = 10
@@ -152,6 +162,8 @@ def make_profile(handle: Handle, spec: ProfileSpec | None = None) -> Profile:
         spec.scheduler_name,
         tuple(each for each in reserve if isinstance(each, ReservePlugin)),
         tuple(each for each in pre_bind if isinstance(each, PreBindPlugin)),
+        tuple(each for each in filters if isinstance(each, PostFilterPlugin)),
+        tuple(each for each in filters if isinstance(each, PreEnqueuePlugin)),
         spec.preempts, spec.percentage_of_nodes_to_score,
         preemption.min_candidate_nodes_percentage, preemption.min_candidate_nodes_absolute,
     )

@@ -12,7 +12,7 @@ import hashlib
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,7 +59,8 @@ class Queued:
     def template(self) -> bytes:
         """The same for Pods that no hint can tell apart."""
         pod = self.pod
-        return hashlib.blake2b(msgspec.json.encode([pod.metadata.namespace, pod.metadata.labels, pod.spec]), digest_size=16).digest()
+        told = [pod.metadata.namespace, pod.metadata.labels, pod.spec, pod.status.resource_claim_statuses]
+        return hashlib.blake2b(msgspec.json.encode(told), digest_size=16).digest()
 
     def replace(self, pod: core_v1.Pod) -> None:
         self.pod = pod
@@ -72,8 +73,9 @@ class SchedulingQueue:
     def __init__(
         self, clock: Clock, hints: Hints | None = None, initial_backoff: float = INITIAL_BACKOFF, max_backoff: float = MAX_BACKOFF, *,
         ungated: Collection[str] = (),  # schedulers that take no notice of gates
+        gate: Callable[[core_v1.Pod], str] = lambda pod: "",
     ) -> None:
-        self._clock, self._hints, self._ungated = clock, hints or {}, frozenset(ungated)
+        self._clock, self._hints, self._ungated, self._gate = clock, hints or {}, frozenset(ungated), gate
         self._initial, self._max = initial_backoff, max_backoff
         self._active: list[tuple[int, float, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
@@ -148,6 +150,11 @@ class SchedulingQueue:
             self._unschedulable[uid] = self._entries[uid]
 
     def _activate(self, uid: str, entry: Queued) -> None:
+        """To be tried; or to wait untried for what a plugin says (PreEnqueue), until that plugin's events help."""
+        if plugin := self._gate(entry.pod):
+            entry.refused_by, entry.parked_at = frozenset((plugin,)), self._clock.monotonic()
+            self._set(uid, UNSCHEDULABLE)
+            return
         self._set(uid, ACTIVE)
         heapq.heappush(self._active, (-(entry.pod.spec.priority or 0), entry.since, next(self._order), uid))
         self._ready.set()
@@ -190,7 +197,7 @@ class SchedulingQueue:
             self._set(uid, UNSCHEDULABLE)
 
     def _back_off(self, uid: str, entry: Queued) -> None:
-        delay = min(self._max, self._initial * 2 ** min(30, max(0, entry.attempts - 1)))
+        delay = min(self._max, self._initial * 2 ** min(30, entry.attempts - 1)) if entry.attempts else 0.0
         due = entry.parked_at + delay
         if due <= self._clock.monotonic():
             self._activate(uid, entry)
@@ -304,4 +311,6 @@ def own_actions(old: core_v1.Pod, new: core_v1.Pod) -> Action:
         actions |= Action.UPDATE_POD_SCHEDULING_GATES_ELIMINATED
     if [c.resources for c in old.spec.containers] != [c.resources for c in new.spec.containers] or old.spec.resources != new.spec.resources:
         actions |= Action.UPDATE_POD_SCALE_DOWN
+    if old.status.resource_claim_statuses != new.status.resource_claim_statuses:
+        actions |= Action.UPDATE_POD_GENERATED_RESOURCE_CLAIM
     return actions

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 MAX_BINDING = 128
 SLICE = 0.005  # seconds of decisions before the loop gets a turn
 BIND = 'running Bind plugin "DefaultBinder"'
+NOTHING_TO_FREE = "no new claims to deallocate"
 DIAGNOSES = 1000  # kept; `wherry why` works them out anew
 
 
@@ -60,7 +61,7 @@ class Scheduler:
         self.snapshot, self.nominator = Snapshot(), Nominator(self._released)
         hints = {name: {each.name: tuple(each.events()) for each in profile.filters} for name, profile in self.profiles.items()}
         ungated = [spec.scheduler_name for spec in config.profiles if not spec.gated]
-        self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff, ungated=ungated)
+        self.queue = SchedulingQueue(clock, hints, config.initial_backoff, config.max_backoff, ungated=ungated, gate=self._gate)
         self.metrics = SchedulerMetrics(self.queue)
         self.diagnosis: dict[str, Decision] = {}  # of Pods that wait: by uid, why
         self._binding = asyncio.Semaphore(MAX_BINDING)
@@ -74,6 +75,11 @@ class Scheduler:
 
     def lister(self, kind: type[T]) -> Store[T]:
         return self.informers.informer(kind).store
+
+    def _gate(self, pod: core_v1.Pod) -> str:
+        """The plugin that keeps a Pod from being tried; "" when none does."""
+        profile = self.profiles.get(pod.spec.scheduler_name)
+        return next((plugin.name for plugin in profile.pre_enqueue if plugin.pre_enqueue(pod)), "") if profile is not None else ""
 
     def _watch(self, hints: Any) -> None:
         pods = self.informers.informer(core_v1.Pod)
@@ -338,8 +344,10 @@ class Scheduler:
     async def _fail(self, entry: Queued, profile: Profile, decision: Decision) -> None:
         """Make room, if others are less important; tell why, and park."""
         pod, preemptor = entry.pod, self._preemptors[profile.scheduler_name]
-        outcome = Outcome()
+        outcome, told = Outcome(), NOTHING_TO_FREE
         try:
+            for plugin in profile.post_filter if pod.spec.resource_claims else ():
+                told = await plugin.post_filter(decision.state, pod)
             if profile.preempts and decision.diagnosis and not decision.afterwards:
                 outcome = await preemptor.find(pod, profile, decision)
                 self.metrics.preempted(len(outcome.candidate.victims) if outcome.candidate is not None else 0)
@@ -347,7 +355,7 @@ class Scheduler:
                     await preemptor.evict(pod, outcome.candidate)
                 elif outcome.denominate:
                     self.nominator.remove(pod.metadata.uid)
-            await self._told(entry, decision, outcome)
+            await self._told(entry, decision, outcome, told)
         except ExtenderError as error:
             await self._told(entry, decision, Outcome(message=str(error)))
         except (StatusError, OSError) as error:
@@ -360,11 +368,11 @@ class Scheduler:
         finally:
             self._binding.release()
 
-    async def _told(self, entry: Queued, decision: Decision, outcome: Outcome) -> None:
+    async def _told(self, entry: Queued, decision: Decision, outcome: Outcome, freed: str = NOTHING_TO_FREE) -> None:
         """An event, the PodScheduled condition and the nomination; then the Pod waits."""
         message = decision.message
         if outcome.message:
-            message = f"{message} no new claims to deallocate, preemption: {outcome.message}"
+            message = f"{message} {freed}, preemption: {outcome.message}"
         try:
             await self._reporter.failed(entry.pod, message, outcome=outcome)
         finally:

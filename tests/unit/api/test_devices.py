@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from wherry.api.devices import MAX_COST, compile_selector, matches, variables
+from wherry.api.types import resource_v1
 from wherry.apimachinery.cel import EvaluationError
 
 DRIVER = "dra.example.com"
 A, C = f'device.attributes["{DRIVER}"]', f'device.capacity["{DRIVER}"]'
 TEN = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
-DEVICE = {
-    "attributes": {"yes": {"bool": True}, "one": {"int": 1}, "kind": {"string": "fish"}, "v": {"version": "1.0.0"}, "other.example.com/name": {"bool": True}},
+DEVICE = msgspec.convert({
+    "name": "d", "attributes": {"yes": {"bool": True}, "one": {"int": 1}, "kind": {"string": "fish"}, "v": {"version": "1.0.0"}, "other.example.com/name": {"bool": True}},
     "capacity": {"memory": {"value": "1Mi"}}, "allowMultipleAllocations": True,
-}
+}, resource_v1.Device)
 
 
 @pytest.mark.parametrize(("expression", "cost", "expected"), [

@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[list[Any], core_v1.Pod, str]] = {
         "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).",
     ),
     "claimed devices": (
-        [node("n")], pod(resourceClaims=[{"name": "gpu", "resourceClaimName": "mine"}]), "0/1 nodes are available: 1 cannot allocate all claims.",
+        [node("n")], pod(resourceClaims=[{"name": "gpu", "resourceClaimName": "mine"}]), '0/1 nodes are available: resourceclaim "mine" not found.',
     ),
     "reasons are sorted": (
         [node("n", cpu="1"), node("m", unschedulable=True), node("o", cpu="1")], pod(cpu="2"),
