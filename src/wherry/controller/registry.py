@@ -8,6 +8,7 @@ from wherry.controller.controller import Controller
 from wherry.controller.cronjob.controller import CronJobController
 from wherry.controller.daemonset.controller import DaemonSetController
 from wherry.controller.deployment.controller import DeploymentController
+from wherry.controller.devicetainteviction.controller import DeviceTaintEvictionController
 from wherry.controller.disruption.controller import DisruptionController
 from wherry.controller.endpoints.controller import EndpointsController
 from wherry.controller.endpointslice.controller import EndpointSliceController
@@ -24,6 +25,7 @@ from wherry.controller.podgc.controller import PodGCController
 from wherry.controller.pvcprotection.controller import PVCProtectionController
 from wherry.controller.pvprotection.controller import PVProtectionController
 from wherry.controller.replicaset.controller import ReplicaSetController, ReplicationControllerController
+from wherry.controller.resourceclaim.controller import ResourceClaimController
 from wherry.controller.resourcequota.controller import ResourceQuotaController
 from wherry.controller.rootca.controller import RootCAPublisher
 from wherry.controller.serviceaccount.controller import ServiceAccountController
@@ -68,4 +70,6 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     PVProtectionController,
     ExpandController,
     EphemeralVolumeController,
+    ResourceClaimController,
+    DeviceTaintEvictionController,
 )

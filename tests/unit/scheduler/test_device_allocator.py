@@ -78,7 +78,7 @@ CASES: dict[str, tuple[list[Any], list[resource_v1.ResourceClaim], list[str] | N
     "two claims": ([AB], [claim("c"), claim("d")], ["r:a", "r:b"]),
     "too many": ([AB], [claim("c", exact(count=3))], None),
     "none there": ([], [claim()], None),
-    "no request": ([AB], [claim("c", **{"requests": []})], []),
+    "no request": ([AB], [claim("c", requests=[])], []),
     "in use": ([AB, claim("x", status=allocated("a", node="n"))], [claim()], ["r:b"]),
     "of another pool": ([AB, claim("x", status=allocated("a", node="m"))], [claim()], ["r:a"]),
     "of another node": ([slice_of(devices("a"), node="m")], [claim()], None),

@@ -1,0 +1,1 @@
+"""Pods whose devices get a NoExecute taint have to go."""
