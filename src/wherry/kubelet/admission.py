@@ -29,15 +29,16 @@ class Rejection:
 
 def admit(
     pod: core_v1.Pod, others: Iterable[core_v1.Pod], capacity: Mapping[str, str], machine: Machine, unsafe_sysctls: Iterable[str] = (),
-    node: core_v1.Node | None = None,
+    node: core_v1.Node | None = None, *, simulated: bool = False,
 ) -> Rejection | None:
     """None when `pod` may run beside `others`.  Upstream's checks in upstream's order: the first that fails is told.
 
-    Without the `node`'s object its labels and taints are not looked at.
+    Without the `node`'s object its labels and taints are not looked at.  A `simulated` node gives Pods devices, as it gives them
+    everything else.
     """
     living = [each for each in others if not is_terminal(each.status.phase)]
     return (
-        _unsupported(pod)
+        _unsupported(pod, simulated)
         or _sysctls(pod, unsafe_sysctls)
         or _security_modules(pod, machine)
         or _operating_system(pod, machine.operating_system)
@@ -48,12 +49,13 @@ def admit(
     )
 
 
-def _unsupported(pod: core_v1.Pod) -> Rejection | None:
+def _unsupported(pod: core_v1.Pod, simulated: bool) -> Rejection | None:
     spec = pod.spec
     if spec.host_users is False:
         return Rejection("UserNamespacesNotSupported", "hostUsers: false is not supported")
-    if spec.resource_claims:
-        return Rejection("ResourceClaimsNotSupported", "resourceClaims are not supported")
+    if (spec.resource_claims or pod.status.extended_resource_claim_status is not None) and not simulated:
+        message = "the devices of resource claims cannot be prepared: this node speaks with no DRA drivers"
+        return Rejection("ResourceClaimsNotSupported", message)
     for container in all_containers(pod):
         for rule in container.restart_policy_rules:
             if rule.action != "Restart":

@@ -233,7 +233,8 @@ class Kubelet:
         if is_terminal(pod.status.phase) or pod.metadata.deletion_timestamp or self.cache.get(uid).sandboxes:
             return None
         others = [self.allocation.of(each) for each in self._accepted() if each.metadata.uid != uid]
-        return admit(pod, others, self._capacity(), self.machine, self.config.allowed_unsafe_sysctls, node)
+        config = self.config
+        return admit(pod, others, self._capacity(), self.machine, config.allowed_unsafe_sysctls, node, simulated=config.simulated)
 
     def _accept(self, pod: core_v1.Pod) -> None:
         if self.workers is not None:
