@@ -14,7 +14,7 @@ import yaml
 
 from wherry.scheduler.args import DefaultPreemptionArgs, NoArgs, NodeResourcesFitArgs
 from wherry.scheduler.extender import ExtenderSpec
-from wherry.scheduler.profile import DEFAULT_SCHEDULER, DEFAULTS, HOLDERS, PREEMPTION, ProfileSpec
+from wherry.scheduler.profile import CLAIMS, DEFAULT_SCHEDULER, DEFAULTS, HOLDERS, PREEMPTION, ProfileSpec
 from wherry.scheduler.queue import INITIAL_BACKOFF, MAX_BACKOFF
 
 FIT = "NodeResourcesFit"
@@ -179,8 +179,8 @@ def _spec(profile: _Profile, percentage: int, where: str) -> ProfileSpec:
         profile.scheduler_name,
         tuple(name for name in filters if name in named),
         tuple((name, weight) for name, weight in scores.items() if name in named and weight),
-        held["reserve"], held["preBind"], PREEMPTION in held["postFilter"], _arguments(profile.plugin_config, where), share,
-        gated=GATES in held["preEnqueue"],
+        held["reserve"], held["preBind"], held["postFilter"] & CLAIMS, held["preEnqueue"] & CLAIMS,
+        PREEMPTION in held["postFilter"], _arguments(profile.plugin_config, where), share, gated=GATES in held["preEnqueue"],
     )
 
 

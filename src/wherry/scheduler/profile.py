@@ -99,6 +99,7 @@ DEFAULTS: Mapping[str, Registration] = {
 }
 
 
+CLAIMS = frozenset(("DynamicResources",))
 HOLDERS = frozenset(("VolumeBinding", "DynamicResources"))  # plugins that keep something for a Pod, and hand it over before it is bound
 
 
@@ -133,6 +134,8 @@ class ProfileSpec:
     scores: tuple[tuple[str, int], ...] = tuple((name, each.weight) for name, each in DEFAULTS.items())
     reserve: frozenset[str] = HOLDERS
     pre_bind: frozenset[str] = HOLDERS
+    post_filter: frozenset[str] = CLAIMS  # what else than preemption may help
+    pre_enqueue: frozenset[str] = CLAIMS  # what else than gates may keep Pods out of the queue
     preempts: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
     percentage_of_nodes_to_score: int = 0
@@ -155,6 +158,8 @@ def make_profile(handle: Handle, spec: ProfileSpec | None = None) -> Profile:
     scores = [(plugin(name), weight) for name, weight in spec.scores]
     reserve = [plugin(name) for name in DEFAULTS if name in spec.reserve]
     pre_bind = [plugin(name) for name in DEFAULTS if name in spec.pre_bind]
+    post_filter = [plugin(name) for name in DEFAULTS if name in spec.post_filter]
+    pre_enqueue = [plugin(name) for name in DEFAULTS if name in spec.pre_enqueue]
     preemption = spec.arguments.get(PREEMPTION) or args.DefaultPreemptionArgs()
     return Profile(
         tuple(each for each in filters if isinstance(each, FilterPlugin)),
@@ -162,8 +167,8 @@ def make_profile(handle: Handle, spec: ProfileSpec | None = None) -> Profile:
         spec.scheduler_name,
         tuple(each for each in reserve if isinstance(each, ReservePlugin)),
         tuple(each for each in pre_bind if isinstance(each, PreBindPlugin)),
-        tuple(each for each in filters if isinstance(each, PostFilterPlugin)),
-        tuple(each for each in filters if isinstance(each, PreEnqueuePlugin)),
+        tuple(each for each in post_filter if isinstance(each, PostFilterPlugin)),
+        tuple(each for each in pre_enqueue if isinstance(each, PreEnqueuePlugin)),
         spec.preempts, spec.percentage_of_nodes_to_score,
         preemption.min_candidate_nodes_percentage, preemption.min_candidate_nodes_absolute,
     )
