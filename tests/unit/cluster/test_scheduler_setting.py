@@ -48,7 +48,7 @@ def test_an_empty_name_goes_back_to_the_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "told"), [
-    pytest.param(HEAD + "parallelism: 16\n", "parallelism", id="unsupported"),
+    pytest.param(HEAD + "leaderElection: {leaderElect: true}\n", "leaderElection", id="unsupported"),
     pytest.param(HEAD + "profiles: [{plugins: {score: {enabled: [{name: Mine}]}}}]\n", "there is no plugin 'Mine'", id="unknown-plugin"),
     pytest.param(None, "No such file", id="absent"),
 ])
