@@ -34,9 +34,6 @@ class _ForSigner:
     def handles(self, attributes: Attributes) -> bool:
         return attributes.operation == "UPDATE" and attributes.is_for(GROUP, PLURAL, self.subresource)
 
-    async def admit(self, attributes: Attributes) -> None:
-        return None
-
     async def validate(self, attributes: Attributes) -> None:
         """Raises StatusError 403."""
         assert attributes.obj is not None
@@ -75,9 +72,6 @@ class CertificateSubjectRestriction:
 
     def handles(self, attributes: Attributes) -> bool:
         return attributes.operation == "CREATE" and attributes.is_for(GROUP, PLURAL)
-
-    async def admit(self, attributes: Attributes) -> None:
-        return None
 
     async def validate(self, attributes: Attributes) -> None:
         """Raises StatusError 403."""

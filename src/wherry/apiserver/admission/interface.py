@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from wherry.api.resource import Object, Resource
 from wherry.apimachinery.http import UserInfo
@@ -67,7 +67,7 @@ class Writer(Reader, Protocol):
 
 
 class Plugin(Protocol):
-    """One admission plugin.  Raises StatusError to refuse."""
+    """One admission plugin, which is Mutating, Validating or both."""
 
     name: str
 
@@ -76,11 +76,29 @@ class Plugin(Protocol):
         remembered."""
         ...
 
+
+@runtime_checkable
+class Mutating(Plugin, Protocol):
     async def admit(self, attributes: Attributes) -> None:
-        """The object is defaulted already, and what is added to it must be too, as with upstream's own plugins."""
+        """May change the object.  Raises StatusError to refuse.
+
+        The object is defaulted already, and what is added to it must be too, as with upstream's own plugins.
+        """
         ...
 
-    async def validate(self, attributes: Attributes) -> None: ...
+
+@runtime_checkable
+class Validating(Plugin, Protocol):
+    async def validate(self, attributes: Attributes) -> None:
+        """Sees the object as it is to be stored.  Raises StatusError to refuse."""
+        ...
+
+
+class Asked(NamedTuple):
+    """The plugins that see one kind of write."""
+
+    mutating: tuple[Mutating, ...]
+    validating: tuple[Validating, ...]
 
 
 class Chain:
@@ -88,7 +106,7 @@ class Chain:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._handlers: dict[tuple[Any, ...], list[Plugin]] = {}
+        self._asked: dict[tuple[Any, ...], Asked] = {}
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -97,22 +115,26 @@ class Chain:
     def use(self, plugins: Sequence[Plugin]) -> None:
         """Have these from now on."""
         self._plugins = tuple(plugins)
-        self._handlers.clear()
+        self._asked.clear()
 
-    def _of(self, attributes: Attributes) -> list[Plugin]:
+    def _of(self, attributes: Attributes) -> Asked:
         resource, user = attributes.resource, attributes.user
         key = (attributes.operation, resource.group, resource.plural, attributes.subresource, user.name, user.groups)
-        found = self._handlers.get(key)
+        found = self._asked.get(key)
         if found is None:
-            if len(self._handlers) >= REMEMBERED:
-                self._handlers.clear()
-            found = self._handlers[key] = [plugin for plugin in self._plugins if plugin.handles(attributes)]
+            if len(self._asked) >= REMEMBERED:
+                self._asked.clear()
+            plugins = [plugin for plugin in self._plugins if plugin.handles(attributes)]
+            found = self._asked[key] = Asked(
+                tuple(plugin for plugin in plugins if isinstance(plugin, Mutating)),
+                tuple(plugin for plugin in plugins if isinstance(plugin, Validating)),
+            )
         return found
 
     async def admit(self, attributes: Attributes) -> None:
-        for plugin in self._of(attributes):
+        for plugin in self._of(attributes).mutating:
             await plugin.admit(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
-        for plugin in self._of(attributes):
+        for plugin in self._of(attributes).validating:
             await plugin.validate(attributes)

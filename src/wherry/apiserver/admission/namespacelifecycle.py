@@ -38,6 +38,3 @@ class NamespaceLifecycle:
             cause = Cause("NamespaceTerminating", f"namespace {attributes.namespace} is being terminated", "metadata.namespace")
             error.details = {**(error.details or {}), "causes": [cause.to_json()]}
             raise error
-
-    async def validate(self, attributes: Attributes) -> None:
-        return None

@@ -39,9 +39,6 @@ class TaintNodesByCondition:
         if not any(taint.get("key") == NOT_READY and taint.get("effect") == "NoSchedule" for taint in taints):
             spec["taints"] = [*taints, {"key": NOT_READY, "effect": "NoSchedule"}]
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 def topology_labels(reader: Reader, node: str) -> dict[str, str]:
     """The zone and the region of a node, as far as it tells them."""
@@ -69,9 +66,6 @@ class PodTopologyLabels:
         if node and (where := topology_labels(self._reader, node)):
             pod["metadata"]["labels"] = {**(pod["metadata"].get("labels") or {}), **where}
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 class NodeRestriction:
     """A kubelet writes its own Node and the Pods bound to it, and nothing that would give it more.
@@ -93,9 +87,6 @@ class NodeRestriction:
             self._node(attributes, node)
         elif attributes.resource.plural == "pods":
             self._pod(attributes, node)
-
-    async def validate(self, attributes: Attributes) -> None:
-        return None
 
     def _pod(self, attributes: Attributes, node: str) -> None:
         if attributes.operation == "CREATE" and not attributes.subresource:

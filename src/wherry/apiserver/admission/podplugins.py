@@ -33,9 +33,6 @@ class DefaultTolerationSeconds:
         if added:
             attributes.obj["spec"]["tolerations"] = [*present, *added]
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 class Priority:
     """Resolves priorityClassName to a number.

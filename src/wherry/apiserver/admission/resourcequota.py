@@ -41,9 +41,6 @@ class ResourceQuota:
             return resource.plural == "pods" and attributes.subresource == "resize"
         return attributes.operation == "CREATE" or (attributes.operation == "UPDATE" and resource.plural in _UPDATES)
 
-    async def admit(self, attributes: Attributes) -> None:
-        return None
-
     async def validate(self, attributes: Attributes) -> None:
         known = self._server.cached_list("", "resourcequotas", attributes.namespace)
         quotas: list[Object] = [decode_json(each.value) for each in known]

@@ -45,9 +45,6 @@ class ServiceAccount:
         if mount:
             _mount_token(spec)
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 def _mount_token(spec: Object) -> None:
     """Mount the token volume in each container that has nothing there."""

@@ -29,9 +29,6 @@ class StorageObjectInUseProtection:
         if finalizer not in (meta.get("finalizers") or ()):
             meta["finalizers"] = [*(meta.get("finalizers") or ()), finalizer]
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 class DefaultStorageClass:
     """A claim that names no class gets the default one, the newest if there are several.
@@ -56,9 +53,6 @@ class DefaultStorageClass:
             newest = max(each["creationTimestamp"] for each in defaults)
             spec["storageClassName"] = min(each["name"] for each in defaults if each["creationTimestamp"] == newest)
 
-    async def validate(self, attributes: Attributes) -> None:
-        return None
-
 
 class PersistentVolumeClaimResize:
     """A bound claim grows only where its class says that it may.
@@ -71,9 +65,6 @@ class PersistentVolumeClaimResize:
 
     def handles(self, attributes: Attributes) -> bool:
         return attributes.operation == "UPDATE" and attributes.is_for("", "persistentvolumeclaims")
-
-    async def admit(self, attributes: Attributes) -> None:
-        return None
 
     async def validate(self, attributes: Attributes) -> None:
         assert attributes.obj is not None

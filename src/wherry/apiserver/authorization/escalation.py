@@ -50,9 +50,6 @@ class RBACEscalation:
         wanted = resource.group == GROUP and attributes.operation in ("CREATE", "UPDATE")
         return wanted and resource.plural in (*_ROLES, *_BINDINGS) and MASTERS not in attributes.user.groups
 
-    async def admit(self, attributes: Attributes) -> None:
-        return None
-
     async def validate(self, attributes: Attributes) -> None:
         """Raises StatusError 403, or 404 for a binding of a role that is not there."""
         obj, old = attributes.obj, attributes.old
