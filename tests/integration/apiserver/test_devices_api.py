@@ -26,8 +26,10 @@ def claim(name: str = "c", **exactly: Any) -> dict[str, Any]:
 
 @pytest.fixture
 async def cluster(api: API) -> API:
+    await api.namespace("kube-system")
     for obj in bootstrap_objects():
-        await api.call("POST", f"{RBAC}/{obj['kind'].lower()}s", obj)
+        where = f"namespaces/{obj['metadata']['namespace']}/" if "namespace" in obj["metadata"] else ""
+        await api.call("POST", f"{RBAC}/{where}{obj['kind'].lower()}s", obj)
     await api.namespace("n")
     return api
 
