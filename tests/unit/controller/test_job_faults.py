@@ -114,6 +114,41 @@ async def test_pods_of_a_former_job_of_the_same_name_are_set_free(world: Any) ->
         assert [*held.values()] == [[m.FINALIZER]]
 
 
+async def test_a_pod_whose_labels_no_longer_match_is_let_go_and_replaced(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        await w.client.create(job("j"))
+        await w.settle()
+        pod, = await w.pods()
+        await w.client.patch(core_v1.Pod, pod.metadata.name, {"metadata": {"labels": None}}, "default")
+        await w.advance(1)
+        by_uid = {each.metadata.uid: each.metadata for each in await w.pods()}
+        gone = by_uid.pop(pod.metadata.uid)
+        assert (gone.finalizers, gone.owner_references) == ([], [])
+        assert [fresh.finalizers for fresh in by_uid.values()] == [[m.FINALIZER]]
+
+
+async def test_a_pod_that_turns_up_after_the_end_is_set_free(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        made = await w.client.create(job("j"))
+        await w.settle()
+        await end(w, (await w.pods())[0], "Succeeded")
+        late = core_v1.Pod(
+            metadata=meta_v1.ObjectMeta(
+                name="late", namespace="default", labels=made.spec.template.metadata.labels, finalizers=[m.FINALIZER],
+                owner_references=[controller_ref(made)],
+            ),
+            spec=core_v1.PodSpec(containers=[core_v1.Container(name="c", image="busybox:1.36")], restart_policy="Never"),
+        )
+        await w.client.create(late)
+        await w.advance(1)
+        assert (await w.client.get(core_v1.Pod, "late", "default")).metadata.finalizers == []
+        assert (await status(w, "j"))["succeeded"] == 1
+
+
 async def test_a_finalizer_taken_off_by_hand_stops_nothing(world: Any) -> None:
     async with world() as w:
         await w.namespace()
