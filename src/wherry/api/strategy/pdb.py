@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.api.resource import Strategy
-from wherry.api.strategy.rules import Causes, label_selector, not_negative, supported_if_set
+from wherry.api.strategy.rules import Causes, conditions, label_selector, not_negative, supported_if_set
 from wherry.api.strategy.workload import at_most_all, int_or_percent, spec_of
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import invalid
@@ -40,11 +40,10 @@ def validate(obj: Dict) -> list[Cause]:
 
 def validate_status(obj: Dict, old: Dict) -> list[Cause]:
     errs: Causes = []
+    conditions((obj.get("status") or {}).get("conditions"), "status.conditions", errs)
     for name in COUNTS:
         not_negative((obj.get("status") or {}).get(name), f"status.{name}", errs)
     return errs
-
-
 
 
 POD_DISRUPTION_BUDGET = Strategy(

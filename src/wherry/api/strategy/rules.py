@@ -14,7 +14,7 @@ from typing import Any
 
 from wherry.apimachinery import names, quantity
 from wherry.apimachinery.errors import Cause
-from wherry.apimachinery.fielderrors import duplicate, forbidden, invalid, not_supported, required
+from wherry.apimachinery.fielderrors import duplicate, forbidden, invalid, not_supported, required, too_long
 
 Causes = list[Cause]
 Faults = Callable[[str], list[str]]
@@ -95,6 +95,17 @@ def header_name_faults(name: str) -> list[str]:
     return [] if _HEADER.fullmatch(name) else [_HEADER_WORDS]
 
 
+_REASON_PATTERN = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
+_REASON = re.compile(_REASON_PATTERN)
+_REASON_WORDS = names.regex_words(
+    "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and"
+    " must end with an alphanumeric character or '_'",
+    _REASON_PATTERN, "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
+)
+CONDITION_STATUSES = ("False", "True", "Unknown")
+MAX_REASON, MAX_MESSAGE = 1024, 32 * 1024  # bytes
+
+
 # --- checkers ----------------------------------------------------------------------------------
 
 
@@ -114,6 +125,30 @@ def dns_subdomain(value: str, path: str, errs: Causes) -> None:
 
 def qualified_name(value: str, path: str, errs: Causes) -> None:
     by_rule(value, names.is_qualified_name, path, errs)
+
+
+def conditions(found: Iterable[Mapping[str, Any]] | None, path: str, errs: Causes) -> None:
+    """metav1.Conditions, one of a type."""
+    seen: set[str] = set()
+    for i, each in enumerate(found or ()):
+        where, type_, reason = f"{path}[{i}]", each.get("type") or "", each.get("reason") or ""
+        if type_ in seen:
+            errs.append(duplicate(f"{where}.type", type_))
+        seen.add(type_)
+        qualified_name(type_, f"{where}.type", errs)
+        if each.get("status") not in CONDITION_STATUSES:
+            errs.append(not_supported(f"{where}.status", each.get("status") or "", CONDITION_STATUSES))
+        if (each.get("observedGeneration") or 0) < 0:
+            errs.append(invalid(f"{where}.observedGeneration", each["observedGeneration"], "must be greater than or equal to zero"))
+        if not each.get("lastTransitionTime"):
+            errs.append(required(f"{where}.lastTransitionTime", "must be set"))
+        if not reason:
+            errs.append(required(f"{where}.reason", "must be set"))
+        elif _REASON.fullmatch(reason) is None:
+            errs.append(invalid(f"{where}.reason", reason, _REASON_WORDS))
+        for name, limit in (("reason", MAX_REASON), ("message", MAX_MESSAGE)):
+            if len((each.get(name) or "").encode()) > limit:
+                errs.append(too_long(f"{where}.{name}", limit))
 
 
 def one_of(value: Any, supported: tuple[str, ...], path: str, errs: Causes) -> None:
