@@ -207,6 +207,88 @@ async def test_the_first_status_has_all_that_upstreams_has(world: Any) -> None:
         assert (told["completedIndexes"], told["failedIndexes"]) == ("0", "")
 
 
+# -- caches that stand still ------------------------------------------------------------------------
+
+
+async def frozen(w: Any, *before: batch_v1.Job) -> Any:
+    """The controller with the caches of now: what happens from here on it sees only if it is shown it."""
+    controller = started(w, JobController)
+    for each in before:
+        await w.client.create(each)
+    await w.settle()
+    await kill_controllers(w)
+    return controller
+
+
+async def show_job(w: Any, controller: Any, name: str = "j") -> None:
+    controller.jobs.store.put(await w.client.get(batch_v1.Job, name, "default"))
+
+
+async def show_pods(w: Any, controller: Any) -> None:
+    for pod in await w.pods():
+        controller.pods.store.put(pod)
+
+
+async def test_pods_that_were_made_and_not_seen_yet_are_not_made_again(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w)
+        await w.client.create(job("j", parallelism=2, completions=2))
+        for _ in range(3):
+            await show_job(w, controller)
+            await controller.reconcile("default/j")
+        assert len(await w.pods()) == 2
+
+
+async def test_a_pod_that_was_counted_and_is_seen_late_is_not_counted_again(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w, job("j", completions=3, parallelism=1))
+        await w.set_pod((await w.pods())[0], "Succeeded", ready=False)
+        await show_pods(w, controller)
+        for _ in range(3):
+            await controller.reconcile("default/j")
+            await show_job(w, controller)
+        assert (await status(w, "j"))["succeeded"] == 1
+
+
+async def test_a_job_that_is_seen_late_makes_nothing_again(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w, job("j", completions=2, parallelism=1))
+        await w.set_pod((await w.pods())[0], "Succeeded", ready=False)
+        await show_pods(w, controller)
+        await controller.reconcile("default/j")
+        second = len(await w.pods())
+        await show_pods(w, controller)  # without its finalizer: the status alone tells of it, and that is not seen
+        controller.expectations.forget("default/j")
+        for _ in range(3):
+            await controller.reconcile("default/j")
+        assert len(await w.pods()) == second == 2
+
+
+async def test_what_suspension_ends_is_no_failure_and_is_ended_once(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w, job("j", completions=2, parallelism=2))
+        await w.client.patch(batch_v1.Job, "j", {"spec": {"suspend": True}}, "default")
+        deleted = []
+        delete = controller.control.delete
+
+        async def count(pod: core_v1.Pod, owner: Any) -> None:
+            deleted.append(pod.metadata.uid)
+            await delete(pod, owner)
+
+        controller.control.delete = count
+        for _ in range(3):
+            await show_job(w, controller)
+            await controller.reconcile("default/j")
+        told = await status(w, "j")
+        assert ("active" in told, "failed" in told, told["terminating"]) == (False, False, 2)
+        assert len(deleted) == 2
+        assert not any(m.is_tracked(pod) for pod in await w.pods())
+
+
 # -- CronJobs -----------------------------------------------------------------------------------------
 
 
