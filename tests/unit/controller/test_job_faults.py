@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from test_cronjob_live import cron_job, jobs
 from test_job_live import end, job
 from workload_helpers import kill_controllers, raw
@@ -255,16 +256,51 @@ async def test_a_pod_that_was_counted_and_is_seen_late_is_not_counted_again(worl
 async def test_a_job_that_is_seen_late_makes_nothing_again(world: Any) -> None:
     async with world() as w:
         await w.namespace()
-        controller = await frozen(w, job("j", completions=2, parallelism=1))
+        controller = await frozen(w, job("j"))
         await w.set_pod((await w.pods())[0], "Succeeded", ready=False)
         await show_pods(w, controller)
-        await controller.reconcile("default/j")
-        second = len(await w.pods())
-        await show_pods(w, controller)  # without its finalizer: the status alone tells of it, and that is not seen
-        controller.expectations.forget("default/j")
         for _ in range(3):
             await controller.reconcile("default/j")
-        assert len(await w.pods()) == second == 2
+            await show_pods(w, controller)  # without its finalizer: the status alone tells of it, and that is not seen
+        assert len(await w.pods()) == 1
+
+
+async def test_a_status_is_not_written_over_a_job_that_has_changed(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w, job("j"))
+        await w.set_pod((await w.pods())[0], "Succeeded", ready=False)
+        await show_pods(w, controller)
+        await w.client.patch(batch_v1.Job, "j", {"spec": {"suspend": True}}, "default")
+        with pytest.raises(StatusError) as refused:
+            await controller.reconcile("default/j")
+        assert refused.value.code == 409
+        assert (await status(w, "j"))["active"] == 1
+
+
+async def test_a_pod_whose_job_is_not_seen_yet_keeps_its_finalizer(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        controller = await frozen(w, job("j"))
+        pod, = await w.pods()
+        controller.jobs.store.remove("default/j")
+        await controller.reconcile(f"pod:default/{pod.metadata.name}")
+        assert (await w.pods())[0].metadata.finalizers == [m.FINALIZER]
+
+
+async def test_a_failure_is_remembered_when_its_pod_is_gone(world: Any) -> None:
+    async with world() as w:
+        await w.namespace()
+        w.start(JobController)
+        await w.client.create(job("j"))
+        await w.settle()
+        pod, = await w.pods()
+        await end(w, pod, "Failed")
+        await w.client.delete(core_v1.Pod, pod.metadata.name, "default", grace_period_seconds=0)
+        await w.advance(8)
+        assert await w.pods() == []
+        await w.advance(3)
+        assert len(await w.pods()) == 1
 
 
 async def test_what_suspension_ends_is_no_failure_and_is_ended_once(world: Any) -> None:
