@@ -56,6 +56,7 @@ FOUR = [pod(name) for name in "abcd"]
         pytest.param([*TWO, pod("c", state="pending")], metrics(a=10, b=10), 50, (1, 10, 10), id="and not at all on the way down"),
         pytest.param([*TWO, pod("c", state="failed")], metrics(a=100, b=100), 50, (4, 100, 100), id="a failed Pod is left out"),
         pytest.param([*TWO, pod("c", state="going")], metrics(a=100, b=100, c=100), 50, (4, 100, 100), id="so is one that goes"),
+        pytest.param([*TWO, pod("c")], metrics(a=50, b=50), 50, (3, 50, 50), id="a missing Pod at the target changes nothing"),
         pytest.param([pod("a", "200m"), pod("b", "100m")], metrics(a=100, b=50), 50, (2, 50, 75), id="of different requests"),
     ],
 )
@@ -73,6 +74,10 @@ def test_by_utilization(pods: list[core_v1.Pod], measured: PodMetrics, target: i
         pytest.param(pod("a", state="unready", started=NOW - 60), NOW - 5, False, id="young and not ready"),
         pytest.param(pod("a", state="unready", started=NOW - 600, changed=NOW - 590), NOW - 5, False, id="never ready"),
         pytest.param(pod("a", state="unready", started=NOW - 600, changed=NOW - 100), NOW - 5, True, id="not ready any more"),
+        pytest.param(pod("a", started=NOW - 300, changed=NOW - 8), NOW - 5, True, id="just past its start"),
+        pytest.param(pod("a", started=NOW - 299, changed=NOW - 8), NOW - 5, False, id="just before"),
+        pytest.param(pod("a", started=NOW - 60, changed=NOW - 15), NOW - 5, True, id="ready for just a window"),
+        pytest.param(pod("a", state="unready", started=NOW - 600, changed=NOW - 570), NOW - 5, True, id="was ready within its first half minute"),
     ],
 )
 def test_cpu_of_a_starting_pod(of: core_v1.Pod, at: float, counts: bool) -> None:
@@ -93,6 +98,19 @@ def test_cpu_of_a_starting_pod(of: core_v1.Pod, at: float, counts: bool) -> None
 def test_requests_that_are_missing(pods: list[core_v1.Pod], container: str, why: str) -> None:
     with pytest.raises(CannotCompute, match=f"^{why}$"):
         requests_of(pods, "cpu", container)
+
+
+def test_cpu_of_a_pod_that_does_not_tell_since_when() -> None:
+    bare = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="a"), status=core_v1.PodStatus(phase="Running", start_time=rfc3339(OLD)))
+    ready = core_v1.PodCondition(type="Ready", status="True", last_transition_time=rfc3339(OLD))
+    unstarted = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="a"), status=core_v1.PodStatus(phase="Running", conditions=[ready]))
+    timeless = core_v1.PodCondition(type="Ready", status="True")
+    since_ever = core_v1.Pod(
+        metadata=meta_v1.ObjectMeta(name="a"), status=core_v1.PodStatus(phase="Running", start_time=rfc3339(OLD), conditions=[timeless]),
+    )
+    for each in (bare, unstarted, since_ever):
+        assert group_pods([each], metrics(a=50), "cpu", NOW).unready == ["a"]
+        assert group_pods([each], metrics(a=50), "memory", NOW).values == {"a": 50}
 
 
 def test_requests() -> None:
@@ -125,6 +143,8 @@ def test_what_cannot_be_computed(pods: list[core_v1.Pod], measured: PodMetrics, 
         pytest.param(FOUR, metrics(a=100, b=100, c=100, d=100), 1000, (1, 100), id="down"),
         pytest.param([*TWO, pod("c")], metrics(a=100, b=100), 1000, (2, 100), id="a missing Pod is at the target on the way down"),
         pytest.param([*TWO, pod("c", state="pending")], metrics(a=9000, b=9000), 3000, (6, 9000), id="a pending Pod on the way up"),
+        pytest.param([*TWO, pod("c")], metrics(a=1000, b=1000), 1000, (2, 1000), id="a missing Pod counts for nothing at the target"),
+        pytest.param([*TWO, pod("c", state="pending")], metrics(a=1000, b=1000), 1000, (3, 1000), id="a pending one does not count"),
     ],
 )
 def test_by_average(pods: list[core_v1.Pod], measured: PodMetrics, target: int, expected: tuple[int, int]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.api.resource import Strategy
-from wherry.api.strategy.rules import Causes, label_selector, one_of, supported_if_set
+from wherry.api.strategy.pod.resources import container_resource_faults
+from wherry.api.strategy.rules import Causes, dns_label, label_selector, not_negative, one_of, supported_if_set
 from wherry.api.strategy.workload import fill, spec_of
 from wherry.apimachinery import names
 from wherry.apimachinery.errors import Cause
@@ -67,11 +68,12 @@ def _reference(ref: Dict, path: str, errs: Causes, core: bool = False) -> None:
         errs.append(invalid(f"{path}.apiVersion", version, "apiVersion must specify API group"))
 
 
-def _target(target: Dict | None, path: str, errs: Causes) -> None:
-    if target is None:
-        errs.append(required(path, "must specify a target"))
-        return
-    one_of(target.get("type"), TARGETS, f"{path}.type", errs)
+def _target(target: Dict, path: str, errs: Causes) -> None:
+    kind = target.get("type") or ""
+    if not kind:
+        errs.append(required(f"{path}.type", "must specify a metric target type"))
+    elif kind not in TARGETS:
+        errs.append(invalid(f"{path}.type", kind, "must be either Utilization, Value, or AverageValue"))
     for name in ("value", "averageValue"):
         if target.get(name) is not None and parse(target[name]).nanos <= 0:
             errs.append(invalid(f"{path}.{name}", target[name], "must be positive"))
@@ -83,54 +85,87 @@ def _target(target: Dict | None, path: str, errs: Causes) -> None:
 def _resource(source: Dict, path: str, errs: Causes) -> None:
     if not source.get("name"):
         errs.append(required(f"{path}.name", "must specify a resource name"))
-    target = source.get("target") or {}
-    _target(target, f"{path}.target", errs)
+    _share(source.get("target") or {}, f"{path}.target", errs)
+
+
+def _container_resource(source: Dict, path: str, errs: Causes) -> None:
+    name, container = source.get("name"), source.get("container")
+    if name:
+        errs += [invalid(f"{path}.name", name, fault) for fault in container_resource_faults(name)]
+    else:
+        errs.append(required(f"{path}.name", "must specify a resource name"))
+    if container:
+        dns_label(container, f"{path}.container", errs)
+    else:
+        errs.append(required(f"{path}.container", "must specify a container"))
+    _share(source.get("target") or {}, f"{path}.target", errs)
+
+
+def _share(target: Dict, path: str, errs: Causes) -> None:
+    _target(target, path, errs)
     share, value = target.get("averageUtilization"), target.get("averageValue")
     if share is None and value is None:
-        words = "must set either a target raw value or a target utilization"
-        errs.append(required(f"{path}.target.averageUtilization", words))
+        errs.append(required(f"{path}.averageUtilization", "must set either a target raw value or a target utilization"))
     elif share is not None and value is not None:
-        words = "may not set both a target raw value and a target utilization"
-        errs.append(forbidden(f"{path}.target.averageValue", words))
+        errs.append(forbidden(f"{path}.averageValue", "may not set both a target raw value and a target utilization"))
 
 
 def _metric_identifier(source: Dict, path: str, errs: Causes) -> None:
     metric = source.get("metric") or {}
-    _segment(metric.get("name"), f"{path}.metric.name", errs)
+    if metric.get("name"):
+        _segment(metric["name"], f"{path}.metric.name", errs)
+    else:
+        errs.append(required(f"{path}.metric.name", "must specify a metric name"))
     label_selector(metric.get("selector"), f"{path}.metric.selector", errs)
 
 
+def _object(source: Dict, path: str, errs: Causes) -> None:
+    _reference(source.get("describedObject") or {}, f"{path}.describedObject", errs, core=True)
+    _valued(source, path, "must set either a target value or averageValue", errs)
+
+
+def _external(source: Dict, path: str, errs: Causes) -> None:
+    _valued(source, path, "must set either a target value for metric or a per-pod target", errs)
+    target = source.get("target") or {}
+    if target.get("value") is not None and target.get("averageValue") is not None:
+        errs.append(forbidden(f"{path}.target.value", "may not set both a target value for metric and a per-pod target"))
+
+
+def _valued(source: Dict, path: str, neither: str, errs: Causes) -> None:
+    target = source.get("target") or {}
+    _metric_identifier(source, path, errs)
+    _target(target, f"{path}.target", errs)
+    if target.get("value") is None and target.get("averageValue") is None:
+        errs.append(required(f"{path}.target.averageValue", neither))
+
+
+def _pods(source: Dict, path: str, errs: Causes) -> None:
+    target = source.get("target") or {}
+    _metric_identifier(source, path, errs)
+    _target(target, f"{path}.target", errs)
+    if target.get("averageValue") is None:
+        errs.append(required(f"{path}.target.averageValue", "must specify a positive target averageValue"))
+
+
+_SOURCES = {  # in upstream's order: of several, the first is looked into
+    "object": _object, "external": _external, "pods": _pods, "resource": _resource, "containerResource": _container_resource,
+}
+
+
 def _metric(metric: Dict, path: str, errs: Causes) -> None:
-    kind = metric.get("type")
+    kind = metric.get("type") or ""
     if not kind:
         errs.append(required(f"{path}.type", "must specify a metric source type"))
     elif kind not in SOURCES:
         one_of(kind, tuple(SOURCES), f"{path}.type", errs)
-        return
-    wanted = SOURCES.get(kind or "", "")
-    for name in SOURCES.values():
-        source, where = metric.get(name), f"{path}.{name}"
-        if source is None:
-            if name == wanted:
-                errs.append(required(where, "must populate information for the given metric source"))
-            continue
-        if name != wanted:
-            errs.append(forbidden(where, "must populate the given metric source only"))
-        if name in ("resource", "containerResource"):
-            if name == "containerResource" and not source.get("container"):
-                errs.append(required(f"{where}.container", "must specify a container"))
-            _resource(source, where, errs)
-            continue
-        if name == "object":
-            _reference(source.get("describedObject") or {}, f"{where}.describedObject", errs, core=True)
-        _metric_identifier(source, where, errs)
-        target = source.get("target") or {}
-        _target(target, f"{where}.target", errs)
-        if target.get("value") is None and target.get("averageValue") is None:
-            words = "must set either a target value for metric or a per-pod target"
-            if name == "pods":
-                words = "must specify a positive target averageValue"
-            errs.append(required(f"{where}.target.averageValue", words))
+    present = [name for name in _SOURCES if metric.get(name) is not None]
+    if present:
+        _SOURCES[present[0]](metric[present[0]], f"{path}.{present[0]}", errs)
+    wanted = SOURCES.get(kind, "")
+    if wanted and wanted not in present:
+        errs.append(required(f"{path}.{wanted}", "must populate information for the given metric source"))
+    if len(present) > 1:
+        errs += [forbidden(f"{path}.{name}", "must populate the given metric source only") for name in sorted(present) if name != wanted]
 
 
 def _rules(rules: Dict | None, path: str, errs: Causes) -> None:
@@ -182,6 +217,14 @@ def validate(obj: Dict) -> list[Cause]:
     return errs
 
 
+def validate_status(obj: Dict, old: Dict) -> list[Cause]:
+    errs: Causes = []
+    status = obj.get("status") or {}
+    for name in ("currentReplicas", "desiredReplicas"):
+        not_negative(status.get(name), f"status.{name}", errs)
+    return errs
+
+
 HORIZONTAL_POD_AUTOSCALER = Strategy(
-    default=default, prepare_for_create=prepare_for_create, validate=validate, has_generation=False,
+    default=default, prepare_for_create=prepare_for_create, validate=validate, validate_status=validate_status, has_generation=False,
 )

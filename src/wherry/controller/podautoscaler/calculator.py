@@ -123,7 +123,7 @@ def by_average(
     def average(values: Values) -> int:
         return sum(values.values()) // len(values)
 
-    replicas = _replicas(current, groups, lambda values: average(values) / target, lambda name: target, tolerances)
+    replicas = _replicas(current, groups, lambda values: average(values) / target, lambda name: target, tolerances, counts_at_target=True)
     return replicas, average(groups.values)
 
 
@@ -137,15 +137,17 @@ def _grouped(pods: Sequence[core_v1.Pod], metrics: PodMetrics, resource: str, no
 
 
 def _replicas(
-    current: int, groups: Groups, ratio_of: Callable[[Values], float], at_most: Callable[[str], int], tolerances: Tolerances,
+    current: int, groups: Groups, ratio_of: Callable[[Values], float], at_most: Callable[[str], int], tolerances: Tolerances, *,
+    counts_at_target: bool = False,
 ) -> int:
-    """`at_most` is what a Pod without metrics counts for when the others ask for fewer."""
+    """`at_most` is what a Pod without metrics counts for when the others ask for fewer.  `counts_at_target`: it counts for
+    nothing already when they are just at the target, as upstream does where no percentage is meant."""
     ratio = ratio_of(groups.values)
     up_with_unready = bool(groups.unready) and ratio > 1
     if not groups.missing and not up_with_unready:
         return current if tolerances.covers(ratio) else up(ratio * len(groups.values))
     filled = dict(groups.values)
-    if ratio != 1:
+    if ratio != 1 or counts_at_target:
         filled |= {name: at_most(name) if ratio < 1 else 0 for name in groups.missing}
     if up_with_unready:
         filled |= dict.fromkeys(groups.unready, 0)

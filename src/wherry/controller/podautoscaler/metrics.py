@@ -164,9 +164,7 @@ class MetricsClient:
 
 def _asked(path: str) -> str:
     """Of namespaces/NAMESPACE/RESOURCE/NAME/METRIC, as client-go names it; of the namespace itself with `metrics` for a resource."""
-    _, _, resource, name, *_ = path.split("/")
-    if resource == "metrics":
-        return f"metrics.{CUSTOM} {name}"
+    resource, name = path.split("/")[2:4]
     return f"{resource}.{CUSTOM} {name}"
 
 
