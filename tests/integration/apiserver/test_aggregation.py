@@ -211,6 +211,52 @@ async def test_a_watch_streams(api: API, extension: Extension) -> None:
     assert await anext(stream) == b'{"type":"DELETED"}\n'
 
 
+class Near:
+    """The client's side of an upgraded connection: it sends a little, and hears until the other side has finished."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self._parts, self.heard, self._open = list(parts), b"", asyncio.Event()
+
+    async def read(self, limit: int = 65536) -> bytes:
+        if self._parts:
+            return self._parts.pop(0)
+        await self._open.wait()
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        self.heard += data
+
+    async def close(self) -> None:
+        self._open.set()
+
+
+async def test_an_upgrade_passes_bytes_both_ways_and_says_who_asks(api: API, extension: Extension) -> None:
+    async def socket(request: web.Request) -> web.StreamResponse:
+        answer = web.WebSocketResponse()
+        await answer.prepare(request)
+        await answer.send_str(f"hello {request.headers['X-Remote-User']}")
+        await answer.send_str((await answer.receive_str()).upper())
+        assert request.transport is not None
+        request.transport.close()
+        return answer
+
+    path = "/apis/demo.example.com/v1/namespaces/default/widgets/a/connect"
+    extension.answers[path] = socket
+    await register(api, extension)
+    response = await api.send(
+        "GET", path, connection="Upgrade", upgrade="websocket", sec_websocket_version="13", sec_websocket_key="dGhlIHNhbXBsZSBub25jZQ==",
+        authorization="Bearer secret",
+    )
+    assert response.status == 101
+    assert response.upgrade is not None
+    near = Near(b"\x81\x82\0\0\0\0hi")  # a masked text frame, whose mask is zero
+    async with asyncio.timeout(10):
+        await response.upgrade(near)
+    assert b"hello admin" in near.heard
+    assert b"HI" in near.heard
+    assert "Authorization" not in extension.last(path).headers
+
+
 async def test_discovery_tells_of_it(api: API, extension: Extension) -> None:
     await register(api, extension)
     [version] = (await told(api))["demo.example.com"]

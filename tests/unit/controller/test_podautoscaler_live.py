@@ -262,6 +262,7 @@ class Adapter:
         self._inner, self.asked = inner, []  # type: ignore[var-annotated]
         self.values: list[str] = []
         self.pods: dict[str, str] = {}
+        self.failure: Response | None = None
 
     async def send(self, request: Request) -> Response:
         if not request.path.startswith(("/apis/custom.metrics", "/apis/external.metrics")):
@@ -269,6 +270,8 @@ class Adapter:
         self.asked.append((request.path, dict(request.query)))
         if request.path == "/apis/custom.metrics.k8s.io":
             return _json({"kind": "APIGroup", "preferredVersion": {"groupVersion": "custom.metrics.k8s.io/v1beta2"}})
+        if self.failure is not None:
+            return self.failure
         at = "2023-11-14T22:13:20Z"
         items = [{"value": value, "timestamp": at} for value in self.values]
         items += [{"value": value, "timestamp": at, "describedObject": {"name": name}} for name, value in self.pods.items()]  # type: ignore[dict-item]
@@ -280,6 +283,27 @@ class Adapter:
 
 def _json(body: Any) -> Response:
     return Response(200, json.dumps(body).encode())
+
+
+UNAVAILABLE = "the server is currently unable to handle the request"
+
+
+@pytest.mark.parametrize(("metric", "message"), [
+    pytest.param(PODS, f"unable to fetch metrics from custom metrics API: {UNAVAILABLE} (get pods.custom.metrics.k8s.io *)", id="pods"),
+    pytest.param(OBJECT, f"unable to fetch metrics from custom metrics API: {UNAVAILABLE} (get services.custom.metrics.k8s.io web)", id="object"),
+    pytest.param(EXTERNAL, f"unable to fetch metrics from external metrics API: {UNAVAILABLE} (get jobs.external.metrics.k8s.io)", id="external"),
+])
+async def test_an_adapter_that_is_down(world: World, metric: Metric, message: str) -> None:
+    """The aggregator answers for it, in plain text; client-go's words are told, not those."""
+    async with world() as w:
+        w.client.transport = adapter = Adapter(w.client.transport)
+        adapter.failure = Response(503, b"service unavailable\n", "text/plain; charset=utf-8")
+        await web(w)
+        await w.client.create(autoscaler(metric))
+        await w.settle()
+        _, conditions = await seen(w)
+        assert message in conditions["ScalingActive"][2]
+        assert await replicas(w) == 1
 
 
 @pytest.mark.parametrize(
