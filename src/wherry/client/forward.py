@@ -7,6 +7,7 @@ nothing (who runs a Pod signs its own), unless a TLS context says otherwise.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ _X509 = {
     18: "certificate signed by unknown authority", 19: "certificate signed by unknown authority",
     20: "certificate signed by unknown authority", 21: "certificate signed by unknown authority",
 }
+
+
+NOT_DIALED = "dial tcp "  # how the text of an Unreachable begins when there was no connection at all
 
 
 class Unreachable(OSError):
@@ -116,11 +120,15 @@ def _why(origin: str, error: Exception) -> str:
     address = origin.partition("://")[2]
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
     if isinstance(error, TimeoutError):
-        return f"dial tcp {address}: i/o timeout"
+        return f"{NOT_DIALED}{address}: i/o timeout"
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"tls: failed to verify certificate: x509: {_X509.get(cause.verify_code, cause.verify_message)}"
     if isinstance(cause, ssl.SSLError):
         return f"tls: {cause.reason or cause}"
+    if isinstance(cause, socket.gaierror):
+        return f"dial tcp: lookup {address.rpartition(':')[0]}: no such host"
     if isinstance(cause, OSError) and cause.errno:
-        return f"dial tcp {address}: connect: {os.strerror(cause.errno).lower()}"
+        done = os.strerror(cause.errno).lower()
+        dialing = hasattr(error, "os_error") or isinstance(cause, ConnectionRefusedError)  # else it broke off later
+        return f"{NOT_DIALED}{address}: connect: {done}" if dialing else f"read tcp {address}: read: {done}"
     return str(error) or "EOF"

@@ -16,6 +16,7 @@ from aiohttp import web
 from api_harness import API, serve
 
 from wherry.apimachinery.http import Response, UserInfo
+from wherry.apiserver.aggregator import backend as backend_module
 from wherry.client import Client, InProcessTransport
 from wherry.client.discovery import ACCEPT, discover
 from wherry.cluster.config import ClusterConfig
@@ -317,6 +318,9 @@ async def test_a_server_that_is_gone_makes_its_api_stale_and_unavailable(api: AP
     for path in ("/apis/demo.example.com/v1/widgets", "/apis/demo.example.com/v1"):
         response = await api.send("GET", path)
         assert (response.status, response.body, response.content_type) == (503, b"service unavailable\n", "text/plain; charset=utf-8")
+    shown = (await api.send("GET", "/metrics")).body.decode()
+    assert f'aggregator_unavailable_apiservice{{name="{NAME}"}} 1.0' in shown
+    assert f'aggregator_unavailable_apiservice_total{{name="{NAME}",reason="FailedDiscoveryCheck"}} 1.0' in shown
     served = await discover(Client(InProcessTransport(api.server.handle, UserInfo("a", ("system:masters",)))))
     assert served.failure == (
         "unable to retrieve the complete list of server APIs: demo.example.com/v1: stale GroupVersion discovery: demo.example.com/v1"
@@ -423,6 +427,19 @@ async def test_openapi_has_what_it_tells(api: API, extension: Extension) -> None
     await api.call("DELETE", f"{APISERVICES}/{NAME}")
     assert place not in (await api.call("GET", "/openapi/v3"))["paths"]
     assert await api.call("GET", "/openapi/v2") == before
+
+
+async def test_a_place_that_takes_no_connection_is_passed_over(api: API, extension: Extension, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With several endpoints, one of which has just gone; nothing of the request can have been done there."""
+    extension.answers["/apis/demo.example.com/v1/widgets"] = lambda request: {"items": []}
+    await register(api, extension)
+    gone, there = "127.0.0.1:1", f"127.0.0.1:{extension.port}"
+    monkeypatch.setattr(backend_module, "several", lambda places: [gone, there])
+    for method in ("GET", "POST"):
+        assert (await api.send(method, "/apis/demo.example.com/v1/widgets", {})).status == 200
+    monkeypatch.setattr(backend_module, "several", lambda places: [gone])
+    response = await api.send("GET", "/apis/demo.example.com/v1/widgets")
+    assert (response.status, response.body) == (503, b"error trying to reach service: dial tcp 127.0.0.1:1: connect: connection refused\n")
 
 
 async def test_a_deleted_apiservice_is_served_no_more(api: API, extension: Extension) -> None:

@@ -17,7 +17,7 @@ from wherry.apimachinery.errors import StatusError
 from wherry.apimachinery.http import Request, Response, UserInfo
 from wherry.apiserver.aggregator.model import APIService
 from wherry.apiserver.aggregator.resolve import Unresolved
-from wherry.client.forward import Forwarder, Unreachable
+from wherry.client.forward import NOT_DIALED, Forwarder, Unreachable
 from wherry.client.paths import url
 
 ANSWER_SECONDS = 60.0  # until an answer begins (upstream's --request-timeout)
@@ -101,7 +101,7 @@ class Backend:
         assert request.user is not None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                response = await self._send(random.choice(places), outgoing(request), identity(request.user))
+                response = await self._first(several(places), outgoing(request), identity(request.user))
                 if not request.target and response.stream is not None and not request.flag("watch"):  # asked in this process
                     response.body, response.stream = b"".join([part async for part in response.stream]), None
         except TimeoutError:
@@ -112,6 +112,16 @@ class Backend:
             return refusal(503, f"error trying to reach service: {error}")
         response.headers = [each for each in response.headers if each[0].lower() != "audit-id"]  # the front's own comes in front
         return response
+
+    async def _first(self, places: Sequence[str], request: Request, who: Headers) -> Response:
+        """From the first place that takes a connection: what was never dialed has had nothing of the request."""
+        for place in places[:-1]:
+            try:
+                return await self._send(place, request, who)
+            except Unreachable as error:
+                if not str(error).startswith(NOT_DIALED):
+                    raise
+        return await self._send(places[-1], request, who)
 
     async def ask(self, place: str, path: str, accept: str = "", etag: str = "") -> Response:
         """A GET of the aggregator's own.  Raises Unreachable."""

@@ -47,6 +47,11 @@ class Aggregator:
         self._builtin = {(each.group, each.version): each for each in builtin_priorities(by_group(server.registry.resources))}
         self._discovery: Discovery | None = None
         self.on_change: list[Callable[[], None]] = []  # what is made of `told` is out of date
+        metrics = server.metrics.metrics
+        metrics.gauge_of("aggregator_unavailable_apiservice", "APIServices that are marked as unavailable.", self._unavailable, ("name",))
+        self._broken = metrics.counter(
+            "aggregator_unavailable_apiservice_total", "How often an APIService became unavailable, by reason.", ("name", "reason"),
+        )
         self._queue: WorkQueue[str] = WorkQueue(server.clock, RateLimiter(server.clock, base=0.005, cap=30.0))
         self._tasks: list[asyncio.Task[None]] = []
         self._closing: set[asyncio.Task[None]] = set()
@@ -159,6 +164,9 @@ class Aggregator:
                 found.append(row)
         return found
 
+    def _unavailable(self) -> dict[tuple[str, ...], float]:
+        return {(name,): float(not backend.service.available) for name, backend in self._backends.items()}
+
     # -- the servers ---------------------------------------------------------------------------------
 
     def _parts(self, service: APIService) -> tuple[Object | None, list[Object]]:
@@ -256,6 +264,8 @@ class Aggregator:
             return
         status = with_condition(obj, found, self._server.clock.time())
         if status is not None:
+            if found.status != "True":
+                self._broken.inc(name, found.reason)
             await self._server.write_status(GROUP, PLURAL, "", name, status)
 
 
