@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from wherry.api.types import autoscaling_v2, meta_v1
-from wherry.controller.podautoscaler.model import History, Past, Target
+from wherry.controller.podautoscaler.model import Failure, History, Past, Reading, Target
 from wherry.controller.podautoscaler.plan import (
     Round,
     Unselective,
     ambiguous,
     begin,
     needs_metrics,
+    plan,
     selector_of,
     unselective,
     without_scale,
@@ -130,3 +131,39 @@ def test_a_rescale_that_fails_wants_what_it_wanted_before() -> None:
     why = "Current number of replicas above Spec.MaxReplicas"
     assert found.events == [("Warning", "FailedRescale", f"New size: 5; reason: {why}; error: conflict")]
     assert "lastScaleTime" not in status
+
+
+def share(name: str) -> autoscaling_v2.MetricSpec:
+    """A metric from outside, ten a Pod."""
+    target = autoscaling_v2.MetricTarget(type="AverageValue", average_value="10")
+    source = autoscaling_v2.ExternalMetricSource(metric=autoscaling_v2.MetricIdentifier(name=name), target=target)
+    return autoscaling_v2.MetricSpec(type="External", external=source)
+
+
+@pytest.mark.parametrize(
+    ("readings", "desired", "why", "reason"),
+    [
+        pytest.param([40_000, 50_000], 5, "external metric b(nil) above target", "ValidMetricFound", id="the highest of two"),
+        pytest.param([50_000, 40_000], 5, "external metric a(nil) above target", "ValidMetricFound", id="in any order"),
+        pytest.param([10_000, 10_000], 1, "All metrics below target", "ValidMetricFound", id="all below"),
+        pytest.param([Failure("no"), 50_000], 5, "external metric b(nil) above target", "ValidMetricFound", id="one that fails does not hold up"),
+        pytest.param([Failure("no"), 30_000], 3, "", "ValidMetricFound", id="nor when nothing changes"),
+        pytest.param([Failure("no"), 10_000], 4, "", "FailedGetExternalMetric", id="but nothing shrinks"),
+        pytest.param([Failure("no"), Failure("neither")], 4, "", "FailedGetExternalMetric", id="all fail: the first is told"),
+    ],
+)
+def test_several_metrics(readings: list[Reading], desired: int, why: str, reason: str) -> None:
+    hpa = autoscaler()
+    hpa.spec.metrics[:] = [share("a"), share("b")]
+    target = Target(3, 3)
+    found = begin(hpa, target, History((Past(1, 0.0),)), 100.0, 7.0)
+    plan(found, target, readings, [])
+    assert (found.desired, found.why) == (desired, why)
+    assert conditions(found)["ScalingActive"][1] == reason
+    failed = sum(isinstance(each, Failure) for each in readings)
+    if reason != "ValidMetricFound":
+        told = f"invalid metrics ({failed} invalid out of 2), first error is: failed to get a external metric value: failed to get a external metric: no"
+        assert found.events[-1] == ("Warning", "FailedComputeMetricsReplicas", told)
+        assert not found.rescale
+    assert [each[1] for each in found.events].count("FailedGetExternalMetric") == failed
+    assert [each["type"] for each in found.metrics or ()] == ["" if isinstance(each, Failure) else "External" for each in readings]
