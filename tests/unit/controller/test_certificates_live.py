@@ -184,6 +184,9 @@ async def test_the_server_says_who_asks(world: Worlds) -> None:
             "the legacy signerName is not allowed via this API version", id="legacy-signer",
         ),
         pytest.param(
+            request(usages=[]), 422, "spec.usages: Required value", id="for nothing",
+        ),
+        pytest.param(
             request(expirationSeconds=599), 422, "may not specify a duration less than 600 seconds (10 minutes)", id="too-short",
         ),
     ],

@@ -140,7 +140,7 @@ def test_an_owner_of_a_group_is_known_by_it() -> None:
     assert made.put(MAPS, obj("x", ref("a", kind="ReplicaSet", version="apps/v1"))).delete == []
     assert made.put(MAPS, obj("y", ref("a", kind="ReplicaSet", version="v1"))).delete == ["y"]
     made.mark_absent(ref("b", version="apps/v1"), "d")
-    assert made.is_absent(ref("b", version="apps/v2"), "d")
+    assert made.is_absent(ref("b", version="apps/v2"), "d"), "the version is not who it is"
     assert not made.is_absent(ref("b"), "d")
 
 
@@ -158,6 +158,15 @@ def test_when_one_is_gone() -> None:
     assert made.is_absent(ref("x"), "d")
     assert made.remove("never seen").delete == []
     assert [each.uid for each in made.dependents("x")] == ["y"], "known by its owner's uid, also when that is gone"
+
+
+def test_nothing_is_kept_of_what_nobody_names() -> None:
+    made = graph(obj("a"), obj("x", ref("a")))
+    made.put(MAPS, obj("x"))
+    assert made.dependents("a") == []
+    made.put(MAPS, obj("x", ref("a")))
+    made.remove("x")
+    assert made._dependents == {}
 
 
 def test_what_is_not_served_any_more_is_not_known_to_be_gone() -> None:

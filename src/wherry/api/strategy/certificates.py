@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.api.resource import Strategy
 from wherry.api.strategy.rules import Causes, dns_subdomain, immutable
-from wherry.api.strategy.workload import fill, spec_of
+from wherry.api.strategy.workload import fill
 from wherry.apimachinery import names
 from wherry.apimachinery.errors import Cause
 from wherry.apimachinery.fielderrors import duplicate, forbidden, invalid, not_supported, required
@@ -28,9 +28,6 @@ _CERTIFICATES = re.compile(rb"(\s*-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+
 
 
 def default(obj: Dict) -> None:
-    spec = spec_of(obj)
-    if not spec.get("usages"):
-        spec["usages"] = ["digital signature", "key encipherment"]
     fill(obj, status={})
 
 
