@@ -72,6 +72,7 @@ FG = {"going": True, "finalizers": (FOREGROUND,)}
     pytest.param(obj("x", ref("a"), finalizers=(FOREGROUND,)), {"a": DANGLING}, (), Delete("Foreground"), id="wants to see them gone"),
     pytest.param(obj("x", **FG), {}, (), RemoveFinalizer(FOREGROUND), id="foreground: nothing left"),
     pytest.param(obj("x", **FG), {}, (obj("y", ref("x")),), RemoveFinalizer(FOREGROUND), id="foreground: what is left does not block"),
+    pytest.param(obj("x", **FG), {}, (obj("y", ref("x"), ref("b", block=True)),), RemoveFinalizer(FOREGROUND), id="foreground: it blocks another"),
     pytest.param(obj("x", **FG), {}, (obj("y", ref("x", block=True)),), LookAt(["y"]), id="foreground: looks at what blocks"),
     pytest.param(obj("x", **FG), {}, (obj("y", ref("x", block=True), **FG),), LookAt([]), id="foreground: waits for what is on its way"),
 ])
@@ -157,6 +158,8 @@ def test_when_one_is_gone() -> None:
     assert [each.uid for each in made.dependents("a")] == []
     assert made.is_absent(ref("x"), "d")
     assert made.remove("never seen").delete == []
+    made.put(MAPS, obj("z", ref("nobody")))
+    assert made.remove("z").delete == []
     assert [each.uid for each in made.dependents("x")] == ["y"], "known by its owner's uid, also when that is gone"
 
 

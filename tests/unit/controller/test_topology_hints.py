@@ -106,6 +106,12 @@ def test_overload(allocated: dict[str, int], ratios: dict[str, float], expected:
 HALVES = {"a": 0.5, "b": 0.5}
 
 
+def test_an_endpoint_that_says_nothing_of_itself_is_not_ready() -> None:
+    plain = msgspec.structs.replace(slice_of("a"), endpoints=[discovery_v1.Endpoint(addresses=["10.0.0.9"], zone="a")])
+    found = add_hints([slice_of("a", "b"), plain], [], HALVES)
+    assert [hinted(each) for each in found.slices] == [["a", "b"], [""]]
+
+
 def test_endpoints_are_for_their_own_zone_or_one_that_lacks_some() -> None:
     assert [hinted(each) for each in add_hints([slice_of("a", "b")], [], HALVES).slices] == [["a", "b"]]
     found = add_hints([slice_of("a", "a", "a", "a")], [], HALVES)
