@@ -68,6 +68,18 @@ def csr(*conditions: tuple[str, float], created: float = NOW, certificate: str =
             plan.KUBELET_SERVING, Asked("system:node:n1", ("system:nodes",), dns=("n1",), emails=("a@b",)), SERVING,
             "Email subjectAltNames are not allowed", id="serving-with-email",
         ),
+        pytest.param(
+            plan.KUBELET_SERVING, Asked("system:node:n1", ("others",), dns=("n1",)), SERVING, "subject organization is not system:nodes",
+            id="serving-others",
+        ),
+        pytest.param(
+            plan.KUBELET_SERVING, Asked("system:node:n1", ("system:nodes",), dns=("n1",)), CLIENT,
+            "usages did not match [digital signature key encipherment server auth]", id="serving-for-clients",
+        ),
+        pytest.param(
+            plan.KUBELET_SERVING, Asked("n1", ("system:nodes",), dns=("n1",)), SERVING,
+            "subject common name does not begin with system:node:", id="serving-other-name",
+        ),
         pytest.param(plan.LEGACY_UNKNOWN, Asked("who"), ("any",), "", id="legacy-takes-all"),
     ],
 )
@@ -111,7 +123,32 @@ def test_lifetime(asked: int | None, given: int) -> None:
         pytest.param(csr(("Approved", 86300)), None, False, id="approved-and-not-issued-yet"),
         pytest.param(csr(("Approved", 86500)), None, True, id="approved-and-never-issued"),
         pytest.param(csr(("Approved", 10), certificate="x"), NOW - 1, True, id="expired"),
+        pytest.param(csr(("Approved", 10), certificate="x"), NOW, False, id="expires-now"),
+        pytest.param(csr(("Denied", 10), certificate="x"), NOW - 1, False, id="expired-and-never-approved"),
+        pytest.param(csr(("Denied", 3600)), None, False, id="denied-just-an-hour-ago"),
+        pytest.param(csr(("Odd", 99999)), None, False, id="decided-by-nobody"),
     ],
 )
 def test_served_its_time(request_: certificates_v1.CertificateSigningRequest, not_after: float | None, gone: bool) -> None:
     assert plan.served_its_time(request_, NOW, not_after) is gone
+
+
+@pytest.mark.parametrize(("conditions", "certificate", "signer", "expected"), [
+    pytest.param(("Approved",), "", plan.CLIENT, True, id="approved"),
+    pytest.param((), "", plan.CLIENT, False, id="pending"),
+    pytest.param(("Denied",), "", plan.CLIENT, False, id="denied"),
+    pytest.param(("Approved", "Failed"), "", plan.CLIENT, False, id="failed"),
+    pytest.param(("Approved",), "x", plan.CLIENT, False, id="issued"),
+    pytest.param(("Approved",), "", "example.com/own", False, id="somebody else's"),
+])
+def test_what_is_signed(conditions: tuple[str, ...], certificate: str, signer: str, expected: bool) -> None:
+    made = csr(*((kind, 1.0) for kind in conditions), certificate=certificate, signer_name=signer)
+    assert plan.to_sign(made) is expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [("True", True), ("", True), ("False", False), ("Unknown", False)])
+def test_a_condition_counts_when_it_is_true(status: str, expected: bool) -> None:
+    made = certificates_v1.CertificateSigningRequest(
+        status=certificates_v1.CertificateSigningRequestStatus(conditions=[CONDITION(type="Approved", status=status)]),
+    )
+    assert (plan.has(made, "Approved", "Denied"), plan.has(made, "Failed")) == (expected, False)

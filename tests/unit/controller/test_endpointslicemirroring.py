@@ -78,6 +78,7 @@ def test_changes() -> None:
     more = plan(endpoints("10.0.0.1", "10.0.0.2"), old)
     assert (more.create, [ips(each) for each in more.update], more.delete) == ([], [["10.0.0.1", "10.0.0.2"]], [])
     assert plan(endpoints(), old).delete == old
+    assert plan(endpoints("10.0.0.1"), [*old, *old]).delete == old, "one of the same ports is enough"
     labelled = plan(endpoints("10.0.0.1", labels={"a": "b"}), old)
     assert [each.metadata.labels["a"] for each in labelled.update] == ["b"]
 
