@@ -230,7 +230,7 @@ lies = st.sampled_from(["", "", "", "kind", "name", "uid"])
 edges = st.lists(st.tuples(names, names, lies), max_size=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(edges, st.lists(st.tuples(names, st.sampled_from(["Background", "Foreground", "Orphan"])), max_size=3))
 def test_what_has_a_living_owner_is_never_deleted(owned: list[tuple[str, str, str]], deleted: list[tuple[str, str]]) -> None:
     asyncio.run(_play(owned, deleted))
