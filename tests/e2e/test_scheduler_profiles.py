@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,36 @@ from cluster_harness import Cluster, eventually, running
 EXAMPLE = Path(__file__).parents[2] / "examples/scheduler/packing.yaml"
 
 
+class Answers(BaseHTTPRequestHandler):
+    """An extender as somebody may write one: it wants the last node of the list."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        *others, last = sorted(asked["nodes"]["items"], key=lambda node: str(node["metadata"]["name"]))
+        answer = json.dumps({"Nodes": {"items": [last]}, "FailedNodes": {node["metadata"]["name"]: "not the last" for node in others}, "Error": ""})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Tests say what went wrong."""
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running("profiles", tmp_path_factory.mktemp("profiles"), "--fidelity", "sim", "--nodes", "3", "--scheduler-config", str(EXAMPLE)) as made:
+def extender() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/scheduler"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, extender: str) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("profiles")
+    file = folder / "scheduler.yaml"
+    managed = "managedResources: [{name: example.com/foo, ignoredByScheduler: true}]"
+    file.write_text(EXAMPLE.read_text() + f"extenders: [{{urlPrefix: {extender!r}, filterVerb: filter, {managed}}}]\n")
+    with running("profiles", folder, "--fidelity", "sim", "--nodes", "3", "--scheduler-config", str(file)) as made:
         yield made
 
 
@@ -44,6 +74,25 @@ def test_a_profile_packs_and_the_default_one_spreads(cluster: Cluster) -> None:
     assert len(nodes_of(cluster, "spread", "")) == 3
 
 
+def test_an_extender_is_asked_about_pods_of_its_resource(cluster: Cluster) -> None:
+    container = {"name": "main", "image": "busybox:1.36", "resources": {"limits": {"example.com/foo": "1"}}}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "foo", "namespace": "default"}, "spec": {"containers": [container]}})
+    last = max(node["metadata"]["name"] for node in cluster.get("nodes")["items"])
+    assert eventually(lambda: cluster.get("pod", "foo")["spec"].get("nodeName"), "the Pod has a node", 30) == last
+    cluster.kubectl("delete", "pod", "foo", "--grace-period=0", "--force")
+
+
+def test_a_scheduler_of_ones_own_binds(cluster: Cluster) -> None:
+    spec = {"schedulerName": "mine", "containers": [{"name": "main", "image": "busybox:1.36"}]}
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "mine", "namespace": "default"}, "spec": spec})
+    assert cluster.wherry("why", "mine").stdout.strip() == "it waits for the scheduler 'mine', which is not wherry's"
+    node = cluster.get("nodes")["items"][0]["metadata"]["name"]
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "mine"}, "target": {"kind": "Node", "name": node}}
+    cluster.kubectl("create", "--raw", "/api/v1/namespaces/default/pods/mine/binding", "-f", "-", stdin=json.dumps(binding))
+    eventually(lambda: cluster.get("pod", "mine")["status"]["phase"] == "Running", "the Pod runs", 30)
+    cluster.kubectl("delete", "pod", "mine", "--grace-period=0", "--force")
+
+
 def test_it_is_kept_for_the_next_up(cluster: Cluster) -> None:
     cluster.wherry("down")
     cluster.wherry("up")
@@ -55,7 +104,7 @@ def test_it_is_kept_for_the_next_up(cluster: Cluster) -> None:
     ("text", "told"),
     [
         pytest.param("kind: Pod", "Invalid enum value 'Pod' - at `$.kind`", id="another-kind"),
-        pytest.param("{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, extenders: []}", "extenders", id="not-supported"),
+        pytest.param("{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, leaderElection: {}}", "leaderElect: false", id="not-supported"),
         pytest.param(
             "{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration, profiles: [{plugins: {score: {enabled: [{name: Magic}]}}}]}",
             "there is no plugin 'Magic'", id="unknown-plugin",
