@@ -18,7 +18,8 @@ from wherry.apimachinery.http import Request
 from wherry.client.codec import encode
 from wherry.client.transport import HTTPSTransport, TLSConfig
 from wherry.scheduler.framework import MAX_NODE_SCORE, PluginError, Refusal
-from wherry.scheduler.preemption import Candidate
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.preemption import Candidate, importance
 
 log = logging.getLogger(__name__)
 NAME = "Extender"  # who refused, to the queue and to `wherry why`
@@ -188,8 +189,10 @@ class Extender:
         if result.get("error"):
             raise ExtenderError(str(result["error"]))
 
-    async def process_preemption(self, pod: core_v1.Pod, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Which candidates are left, with which victims.  Raises ExtenderError."""
+    async def process_preemption(
+        self, pod: core_v1.Pod, candidates: Sequence[Candidate], nodes: Mapping[str, NodeInfo]
+    ) -> list[Candidate]:
+        """Which candidates are left, with which victims: any Pods of the node.  Raises ExtenderError."""
         if self.spec.node_cache_capable:
             victims: dict[str, Any] = {"nodeNameToMetaVictims": {each.node: {
                 "pods": [{"uid": pod.metadata.uid} for pod in each.victims], "numPDBViolations": each.violations,
@@ -199,18 +202,20 @@ class Extender:
                 "pods": [_raw(pod) for pod in each.victims], "numPDBViolations": each.violations,
             } for each in candidates}}
         result = _fields(await self._ask(self.spec.preempt_verb, {"pod": _raw(pod), **victims}))
-        known = {each.node: each for each in candidates}
-        return list(self._left(known, result.get("nodenametometavictims") or {}))
+        return list(self._left(result.get("nodenametometavictims") or {}, nodes))
 
-    def _left(self, known: Mapping[str, Candidate], told: Mapping[str, Any]) -> Iterator[Candidate]:
+    def _left(self, told: Mapping[str, Any], nodes: Mapping[str, NodeInfo]) -> Iterator[Candidate]:
         for node, raw in told.items():
-            if node not in known:
-                raise ExtenderError(f'extender "{self.spec.url_prefix}" claims to preempt on node "{node}", which is no candidate')
-            answer = _fields(raw or {})
-            uids = {_fields(each).get("uid") for each in answer.get("pods") or ()}
-            victims = tuple(pod for pod in known[node].victims if pod.metadata.uid in uids)
+            if node not in nodes:
+                raise ExtenderError(f'extender: {self.spec.url_prefix} claims to preempt on node: {node}, but the node is not found')
+            answer, there, victims = _fields(raw or {}), nodes[node].pods, []
+            for uid in (_fields(each).get("uid") for each in answer.get("pods") or ()):
+                if uid not in there:
+                    why = f"claims to preempt pod (UID: {uid}) on node: {node}, but the pod is not found on that node"
+                    raise ExtenderError(f"extender: {self.spec.url_prefix} {why}")
+                victims.append(there[uid])
             if victims:
-                yield Candidate(node, victims, int(answer.get("numpdbviolations") or 0))
+                yield Candidate(node, tuple(sorted(victims, key=importance)), int(answer.get("numpdbviolations") or 0))
             elif not self.spec.ignorable:
                 raise ExtenderError(f'expected at least one victim pod on node "{node}"')
 
@@ -267,16 +272,18 @@ async def prioritized(extenders: Sequence[Extender], pod: core_v1.Pod, nodes: Ma
     return total
 
 
-async def preempting(extenders: Sequence[Extender], pod: core_v1.Pod, candidates: list[Candidate]) -> list[Candidate]:
+async def preempting(
+    extenders: Sequence[Extender], pod: core_v1.Pod, candidates: list[Candidate], nodes: Mapping[str, NodeInfo]
+) -> list[Candidate]:
     """The candidates that those who have a word let stand.  Raises ExtenderError."""
     for extender in extenders:
-        if not candidates or not extender.spec.preempt_verb:
-            continue
+        if not candidates:
+            break
         try:
-            candidates = await extender.process_preemption(pod, candidates)
+            candidates = await extender.process_preemption(pod, candidates, nodes)
         except ExtenderError as error:
             extender.ignore(error)
-    return candidates
+    return [each for each in candidates if each.victims]  # where nobody has to go, no extender has named anybody
 
 
 async def bound(extenders: Sequence[Extender], pod: core_v1.Pod, node: str) -> bool:

@@ -80,8 +80,10 @@ class DryRun:
 
     def __init__(
         self, pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, decision: Decision, nominator: Nominator,
-        budgets: Sequence[policy_v1.PodDisruptionBudget],
+        budgets: Sequence[policy_v1.PodDisruptionBudget], *, extended: bool = False,
     ) -> None:
+        """`extended`: extenders may yet name those who have to go where the plugins need nobody's going."""
+        self._extended = extended
         self._pod, self._snapshot, self._profile, self._nominator = pod, snapshot, profile, nominator
         self._state, self._seen = CycleState(), (-1, -1)
         self._budgets = [(budget, from_label_selector(budget.spec.selector)) for budget in budgets]
@@ -149,7 +151,7 @@ class DryRun:
                     self._remove(state, other, info)
                     victims.append(other)
                     violations += harms
-        if not victims:  # who refused the node will not be pleased by anybody's going: an extender, or it fits by now
+        if not victims and not self._extended:  # who refused the node is not to be pleased so: an extender, or it fits by now
             return Refusal(f'expected at least one victim pod on node "{info.name}"')
         victims.sort(key=importance)
         return Candidate(info.name, tuple(victims), violations)

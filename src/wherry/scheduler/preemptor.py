@@ -54,13 +54,15 @@ class Preemptor:
         reason = preemption.ineligible(pod, self._snapshot, decision)
         if reason:
             return Outcome(message=reason)
-        run = DryRun(pod, self._snapshot, profile, decision, self._nominator, list(self._budgets))
+        extenders = [each for each in interested_in(self._extenders, pod) if each.spec.preempt_verb]
+        budgets = list(self._budgets)
+        run = DryRun(pod, self._snapshot, profile, decision, self._nominator, budgets, extended=bool(extenders))
         began = self._clock.monotonic()
         for _ in run.steps(self._rng):
             if self._clock.monotonic() - began >= SLICE:
                 await self._clock.sleep(0)
                 began = self._clock.monotonic()
-        if run.candidates and (left := await preempting(interested_in(self._extenders, pod), pod, run.candidates)):
+        if run.candidates and (left := await preempting(extenders, pod, run.candidates, self._snapshot.nodes)):
             return Outcome(preemption.select(left))
         message = preemption.hopeless(decision.diagnosis, decision.total, run.told)
         return Outcome(message=message, denominate=True, plugins=frozenset(run.plugins))

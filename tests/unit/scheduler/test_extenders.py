@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from scheduler_makers import node, pod
 from scheduling_world import open_world
 
 from wherry.scheduler.config import SchedulerConfig, SchedulerConfigError, parse
-from wherry.scheduler.extender import ExtenderError, ExtenderSpec
+from wherry.scheduler.extender import Extender, ExtenderError, ExtenderSpec, filtered, prioritized
 
 URL = "http://127.0.0.1:1/x"
 Answer = Callable[[dict[str, Any]], Any]
@@ -184,6 +185,37 @@ async def test_it_has_a_word_in_preemption(played: Callable[..., Played], left: 
         assert asked["nodeNameToMetaVictims"]["a"]["pods"][0]["uid"] == (await world.get("va"))["metadata"]["uid"]
 
 
+@pytest.mark.parametrize(("answer", "goes", "why"), [
+    pytest.param(["gpu"], ["gpu"], "", id="somebody whom no plugin knew"),
+    pytest.param([], [], 'expected at least one victim pod on node "a"', id="nobody"),
+    pytest.param(["nobody"], [], "but the pod is not found on that node", id="somebody who is not there"),
+    pytest.param(None, [], "No preemption victims found", id="not this node"),
+    pytest.param(ExtenderError("failed preempt, code 500"), [], "failed preempt, code 500", id="an error"),
+])
+async def test_it_names_who_has_to_go_for_what_it_refused(
+    played: Callable[..., Played], answer: list[str] | Exception | None, goes: list[str], why: str,
+) -> None:
+    uids = {"nobody": "x"}
+
+    def preempt(asked: dict[str, Any]) -> Any:
+        assert asked["nodeNameToVictims"]["a"]["pods"] == [], "the plugins need nobody's going"
+        if not isinstance(answer, list):
+            return answer or {"nodeNameToMetaVictims": {}}
+        return {"nodeNameToMetaVictims": {"a": {"pods": [{"uid": uids[name]} for name in answer]}}}
+
+    played(filter=lambda asked: {"nodes": {"items": []}, "failedNodes": {"a": "out of GPU"}}, preempt=preempt)
+    async with open_world(config(f"{FILTER}, preemptVerb: preempt")) as world:
+        await world.ask("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "high"}, "value": 10})
+        await world.node("a")
+        for name in ("gpu", "other"):
+            uids[name] = (await world.pod(name, "1", nodeName="a"))["metadata"]["uid"]
+        await world.pod("p", "1", priorityClassName="high")
+        await world.settle(2)
+        assert [name for name in ("gpu", "other") if "deletionTimestamp" in (await world.get(name))["metadata"]] == goes
+        assert why in await world.why("p")
+        assert (await world.get("p"))["status"].get("nominatedNodeName") == ("a" if goes else None)
+
+
 async def test_nobody_goes_for_what_an_extender_refused(played: Callable[..., Played]) -> None:
     played(filter=lambda asked: {"nodenames": [], "failedNodes": {"a": "I will not"}})
     async with open_world(config(f"{FILTER}, nodeCacheCapable: true")) as world:
@@ -197,6 +229,26 @@ async def test_nobody_goes_for_what_an_extender_refused(played: Callable[..., Pl
             "0/1 nodes are available: 1 I will not. no new claims to deallocate, preemption: "
             '0/1 nodes are available: 1 expected at least one victim pod on node "a".'
         )
+
+
+def playing(played: Played, weight: int = 1) -> Extender:
+    spec = ExtenderSpec(URL, filter_verb="filter", prioritize_verb="prioritize", weight=weight, node_cache_capable=True)
+    return Extender(spec, played)
+
+
+async def test_several_are_asked_one_after_the_other() -> None:
+    def wants(*names: str, best: str) -> Played:
+        return Played(
+            filter=lambda asked: {"nodenames": [name for name in asked["nodenames"] if name in names]},
+            prioritize=lambda asked: [{"host": name, "score": 10 if name == best else 1} for name in asked["nodenames"]],
+        )
+
+    first, second = wants("a", "b", "c", best="b"), wants("b", "c", "e", best="c")
+    both = [playing(first, 3), playing(second, 4)]
+    left, _ = await filtered(both, pod(), {name: node(name) for name in "abcde"})
+    assert list(left) == ["b", "c"]
+    assert second.asked[0][1]["nodenames"] == ["a", "b", "c"], "only what the first let pass"
+    assert await prioritized(both, pod(), left) == {"b": 300 + 40, "c": 30 + 400}
 
 
 async def test_over_http() -> None:
