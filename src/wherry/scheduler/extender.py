@@ -214,10 +214,7 @@ class Extender:
                     why = f"claims to preempt pod (UID: {uid}) on node: {node}, but the pod is not found on that node"
                     raise ExtenderError(f"extender: {self.spec.url_prefix} {why}")
                 victims.append(there[uid])
-            if victims:
-                yield Candidate(node, tuple(sorted(victims, key=importance)), int(answer.get("numpdbviolations") or 0))
-            elif not self.spec.ignorable:
-                raise ExtenderError(f'expected at least one victim pod on node "{node}"')
+            yield Candidate(node, tuple(sorted(victims, key=importance)), int(answer.get("numpdbviolations") or 0))
 
 
 def _raw(obj: Any) -> msgspec.Raw:
@@ -275,7 +272,10 @@ async def prioritized(extenders: Sequence[Extender], pod: core_v1.Pod, nodes: Ma
 async def preempting(
     extenders: Sequence[Extender], pod: core_v1.Pod, candidates: list[Candidate], nodes: Mapping[str, NodeInfo]
 ) -> list[Candidate]:
-    """The candidates that those who have a word let stand.  Raises ExtenderError."""
+    """The candidates that those who have a word let stand.  Raises ExtenderError.
+
+    One that needs nobody's going may leave it to the next to name somebody.
+    """
     for extender in extenders:
         if not candidates:
             break

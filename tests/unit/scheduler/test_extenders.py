@@ -13,7 +13,9 @@ from scheduler_makers import node, pod
 from scheduling_world import open_world
 
 from wherry.scheduler.config import SchedulerConfig, SchedulerConfigError, parse
-from wherry.scheduler.extender import Extender, ExtenderError, ExtenderSpec, filtered, prioritized
+from wherry.scheduler.extender import Extender, ExtenderError, ExtenderSpec, filtered, preempting, prioritized
+from wherry.scheduler.nodeinfo import NodeInfo
+from wherry.scheduler.preemption import Candidate
 
 URL = "http://127.0.0.1:1/x"
 Answer = Callable[[dict[str, Any]], Any]
@@ -187,7 +189,7 @@ async def test_it_has_a_word_in_preemption(played: Callable[..., Played], left: 
 
 @pytest.mark.parametrize(("answer", "goes", "why"), [
     pytest.param(["gpu"], ["gpu"], "", id="somebody whom no plugin knew"),
-    pytest.param([], [], 'expected at least one victim pod on node "a"', id="nobody"),
+    pytest.param([], [], "No preemption victims found", id="nobody"),
     pytest.param(["nobody"], [], "but the pod is not found on that node", id="somebody who is not there"),
     pytest.param(None, [], "No preemption victims found", id="not this node"),
     pytest.param(ExtenderError("failed preempt, code 500"), [], "failed preempt, code 500", id="an error"),
@@ -249,6 +251,21 @@ async def test_several_are_asked_one_after_the_other() -> None:
     assert list(left) == ["b", "c"]
     assert second.asked[0][1]["nodenames"] == ["a", "b", "c"], "only what the first let pass"
     assert await prioritized(both, pod(), left) == {"b": 300 + 40, "c": 30 + 400}
+
+
+async def test_one_leaves_it_to_the_next_to_name_somebody() -> None:
+    there = NodeInfo(node("a"), "a")
+    there.add(victim := pod("victim", on="a"))
+
+    def naming(*uids: str) -> Played:
+        return Played(preempt=lambda asked: {"nodeNameToMetaVictims": {"a": {"pods": [{"uid": uid} for uid in uids]}}})
+
+    first, second = naming(), naming(victim.metadata.uid)
+    both = [Extender(ExtenderSpec(URL, preempt_verb="preempt"), each) for each in (first, second)]
+    (found,) = await preempting(both, pod(), [Candidate("a", (), 0)], {"a": there})
+    assert found.victims == (victim,)
+    assert second.asked[0][1]["nodeNameToVictims"] == {"a": {"pods": [], "numPDBViolations": 0}}
+    assert await preempting(both[:1], pod(), [Candidate("a", (victim,), 0)], {"a": there}) == []
 
 
 async def test_over_http() -> None:
