@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, resource_v1
 from wherry.scheduler import args
 from wherry.scheduler.framework import (
     FilterPlugin,
@@ -21,6 +21,7 @@ from wherry.scheduler.framework import (
 )
 from wherry.scheduler.plugins.defaultselector import default_selector
 from wherry.scheduler.plugins.dynamicresources import DynamicResources
+from wherry.scheduler.plugins.dynamicresources.extended import Resolver
 from wherry.scheduler.plugins.imagelocality import ImageLocality
 from wherry.scheduler.plugins.interpodaffinity import InterPodAffinity
 from wherry.scheduler.plugins.nodeaffinity import NodeAffinity
@@ -53,7 +54,7 @@ def _affinity(handle: Handle, given: args.NodeAffinityArgs) -> NodeAffinity:
 
 
 def _fit(handle: Handle, given: args.NodeResourcesFitArgs) -> NodeResourcesFit:
-    return NodeResourcesFit(**given.settings())
+    return NodeResourcesFit(**given.settings(), backed=Resolver(handle.lister(resource_v1.DeviceClass)).class_of)
 
 
 def _balanced(handle: Handle, given: args.NodeResourcesBalancedAllocationArgs) -> NodeResourcesBalancedAllocation:

@@ -346,7 +346,7 @@ class Scheduler:
         pod, preemptor = entry.pod, self._preemptors[profile.scheduler_name]
         outcome, told = Outcome(), NOTHING_TO_FREE
         try:
-            for plugin in profile.post_filter if pod.spec.resource_claims else ():
+            for plugin in profile.post_filter:
                 told = await plugin.post_filter(decision.state, pod)
             if profile.preempts and decision.diagnosis and not decision.afterwards:
                 outcome = await preemptor.find(pod, profile, decision)

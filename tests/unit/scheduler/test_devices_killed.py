@@ -169,3 +169,34 @@ async def test_a_device_that_must_be_made_ready_is_waited_for() -> None:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def extended_resources(world: World) -> None:
+    await world.add_node("n1", "4")
+    await create(world, device_class("gpu", extendedResourceName="example.com/gpu"))
+    await create(world, slice_of(devices("x", "y"), node="n1"))
+    for name in ("p", "q"):
+        resources = {"requests": {"example.com/gpu": "1"}, "limits": {"example.com/gpu": "1"}}
+        raw = {"metadata": {"name": name, "namespace": "default"}, "spec": {"containers": [{"name": "c", "image": "app", "resources": resources}]}}
+        await world.client.create(msgspec.convert(raw, core_v1.Pod))
+
+
+@when
+async def test_extended_resources_get_one_claim_a_pod(after: bool) -> None:
+    for at in range(1, 100):
+        async with open_world() as world:
+            await extended_resources(world)
+            transport = await live(world, at, after, lambda pods: placed(pods) == 2)
+            claims = (await world.client.list(Claim, "default")).items
+            last = transport.writes[-1]
+            told = {}
+            for pod in (await world.pods()).values():
+                status = pod.status.extended_resource_claim_status
+                assert status is not None, last
+                told[status.resource_claim_name] = pod.metadata.name
+                assert msgspec.to_builtins(status.request_mappings) == [{"containerName": "c", "requestName": "container-0-request-0", "resourceName": "example.com/gpu"}]
+            assert {each.metadata.name: each.status.reserved_for[0].name for each in claims} == told, last
+            assert {each.status.allocation.devices.results[0].device for each in claims if each.status.allocation} == {"x", "y"}, last
+            if not transport.dead.is_set():
+                assert at > 10
+                return

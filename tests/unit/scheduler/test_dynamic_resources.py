@@ -163,3 +163,61 @@ def test_a_pod_is_bound_to_a_device_that_will_not_be_ready_no_more():
     status["allocation"]["devices"]["results"][0] |= conditions
     cluster.put(claim("c", status=status), device_class(), ON_N)
     assert cluster.decide(pod(resourceClaims=MINE)).message == "0/1 nodes are available: 1 resourceclaim not available on the node."
+
+
+def test_all_profiles_give_out_the_same_devices():
+    cluster = Cluster(N)
+    cluster.put(device_class(), ON_N, claim("c"), claim("d"))
+    first = pod(resourceClaims=MINE)
+    decision = cluster.decide(first)
+    other = DynamicResources(cluster)  # of another profile
+    other.reserve(decision.state, first, decision.node)
+    assert cluster.decide(pod(resourceClaims=[{"name": "gpu", "resourceClaimName": "d"}])).node == ""
+
+
+def test_why_a_node_will_not_do():
+    cluster = Cluster(N)
+    cluster.put(claim("c", exact("r", "true", count=2)), device_class(), slice_of(devices("a", "b"), node="n"), claim("x", status=allocated("a", node="n")))
+    [(_, refusal)] = cluster.decide(pod(resourceClaims=MINE)).diagnosis.values()
+    assert refusal.detail == "request r of default/c: 2 devices here, 1 match, 1 of them free, 2 wanted"
+
+
+# --- extended resources --------------------------------------------------------------------------
+
+GPU = "example.com/gpu"
+
+
+def asks(resource: str = GPU, amount: str = "1") -> core_v1.Pod:
+    wanted_pod = pod("p")
+    container = msgspec.structs.replace(wanted_pod.spec.containers[0], resources=core_v1.ResourceRequirements(requests={resource: amount, "cpu": "1"}))
+    return msgspec.structs.replace(wanted_pod, spec=msgspec.structs.replace(wanted_pod.spec, containers=[container]))
+
+
+def test_an_extended_resource_is_a_device_where_the_node_does_not_have_it():
+    cluster = Cluster(N, M)
+    assert cluster.decide(asks()).message == "0/2 nodes are available: 2 Insufficient example.com/gpu."
+    cluster.put(device_class("gpu", extendedResourceName=GPU), ON_M)
+    decision = cluster.decide(asks())
+    assert decision.node == "m"
+    [offer] = decision.state.data["DynamicResources"].offers["m"]
+    assert [(result["request"], result["device"]) for result in offer.results] == [("container-0-request-1", "a")]
+    assert cluster.decide(asks(amount="2")).message == "0/2 nodes are available: 2 cannot allocate all claims."
+    assert cluster.decide(asks("deviceclass.resource.kubernetes.io/gpu")).node == "m"
+
+
+def test_a_node_that_has_the_resource_gives_it():
+    cluster = Cluster(node("n", extended={GPU: "1"}), M)
+    cluster.put(device_class("gpu", extendedResourceName=GPU))
+    decision = cluster.decide(asks())
+    assert decision.node == "n"
+    assert not decision.state.data["DynamicResources"].offers
+
+
+def test_a_claim_of_an_earlier_try_goes_first():
+    cluster = Cluster(N)
+    cluster.put(device_class("gpu", extendedResourceName=GPU), ON_N)
+    wanted_pod = asks()
+    made = claim("p-extended-resources-x", owner=wanted_pod)
+    annotated = msgspec.structs.replace(made.metadata, annotations={"resource.kubernetes.io/extended-resource-claim": "true"})
+    cluster.put(msgspec.structs.replace(made, metadata=annotated))
+    assert cluster.decide(wanted_pod).message == "0/1 nodes are available: cannot schedule extended resource claim."

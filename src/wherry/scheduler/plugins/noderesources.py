@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.api.types import core_v1
+from wherry.api.types import core_v1, resource_v1
 from wherry.scheduler.framework import (
     ASSIGNED_POD,
     MAX_NODE_SCORE,
@@ -92,12 +92,14 @@ class NodeResourcesFit(Filter, Score):
 
     def __init__(
         self, scorer: Scorer = least_allocated, resources: Sequence[tuple[str, int]] = DEFAULT_RESOURCES, ignored: Ignored = Ignored(),
-        *, ratio: bool = False,
+        *, ratio: bool = False, backed: Callable[[str], object] = lambda name: False,
     ) -> None:
-        self._scorer, self._resources, self._ignored, self._ratio = scorer, resources, ignored, ratio
+        """`backed`: devices stand for an extended resource, where a node does not have it itself (DynamicResources)."""
+        self._scorer, self._resources, self._ignored, self._ratio, self._backed = scorer, resources, ignored, ratio, backed
 
     def sign(self, pod: core_v1.Pod, snapshot: Snapshot) -> Any:
-        return _signed(pod)
+        containers = (*pod.spec.containers, *pod.spec.init_containers)
+        return [*_signed(pod), [name for each in containers for name in each.resources.requests if "/" in name and self._backed(name)]]
 
     def events(self) -> Sequence[EventHint]:
         return (
@@ -105,6 +107,7 @@ class NodeResourcesFit(Filter, Score):
             EventHint(ASSIGNED_POD, Action.UPDATE_POD_SCALE_DOWN, self._smaller),
             EventHint(UNSCHEDULED_POD, Action.UPDATE_POD_SCALE_DOWN),
             EventHint(NODE, Action.ADD | Action.UPDATE_NODE_ALLOCATABLE, self._larger),
+            EventHint(resource_v1.DeviceClass, Action.ADD | Action.UPDATE, self._now_backed),
         )
 
     def _smaller(self, pod: core_v1.Pod, old: core_v1.Pod, new: core_v1.Pod) -> bool:
@@ -112,10 +115,14 @@ class NodeResourcesFit(Filter, Score):
         before, after = pod_requests(old), pod_requests(new)
         return any(after.get(name, 0) < before.get(name, 0) for name, _ in self._requests(pod))
 
+    def _now_backed(self, pod: core_v1.Pod, old: Any, new: Any) -> bool:
+        """Devices stand for something that it asks for."""
+        return any(self._backed(name) for name, _ in self._requests(pod))
+
     def _larger(self, pod: core_v1.Pod, old: core_v1.Node | None, node: core_v1.Node) -> bool:
         """The empty node would do, and something that the Pod asks for became more."""
         requests, now = self._requests(pod), amounts(node.status.allocatable)
-        if any(value > now.get(name, 0) for name, value in requests):
+        if any(value > now.get(name, 0) and not self._backed(name) for name, value in requests):
             return False
         before: Mapping[str, int] = amounts(old.status.allocatable) if old is not None else {}
         return any(now.get(name, 0) > before.get(name, 0) for name, _ in requests)
@@ -129,15 +136,16 @@ class NodeResourcesFit(Filter, Score):
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         requested, allocatable = node.requested, node.allocatable
         for name, value in state.data[self.name]:
-            if requested.get(name, 0) + value > allocatable.get(name, 0):
+            if requested.get(name, 0) + value > allocatable.get(name, 0) and (name in allocatable or not self._backed(name)):
                 return self._refuse(state, node)
         return None
 
     def _refuse(self, state: CycleState, node: NodeInfo) -> Refusal:
         """Every resource that is short; resolvable when the empty node would do."""
-        short = [(n, v) for n, v in state.data[self.name] if node.requested.get(n, 0) + v > node.allocatable.get(n, 0)]
+        wanted = [(n, v) for n, v in state.data[self.name] if n in node.allocatable or not self._backed(n)]
+        short = [(n, v) for n, v in wanted if node.requested.get(n, 0) + v > node.allocatable.get(n, 0)]
         told = ["Too many pods" if n == PODS else f"Insufficient {n}" for n, _ in short]
-        fits_empty = all(v <= node.allocatable.get(n, 0) for n, v in state.data[self.name])
+        fits_empty = all(v <= node.allocatable.get(n, 0) for n, v in wanted)
         return Refusal("\n".join(told), fits_empty, ", ".join(self._figures(node, n, v) for n, v in short))
 
     @staticmethod

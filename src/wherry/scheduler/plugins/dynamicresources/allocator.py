@@ -115,6 +115,19 @@ class Allocator:
             return None
         return [self._result(claim, chosen) for claim, chosen in zip(self.claims, self._chosen, strict=True)]
 
+    def lacking(self) -> str:
+        """What each request finds too little of, for `wherry why`; only after a search that failed."""
+        short: list[str] = []
+        for claim, requests in zip(self.claims, self._wanted, strict=True):
+            for wanted in (each for alternatives in requests for each in alternatives):
+                fit = [each for each in self._candidates if wanted.answers.get(each, False)]
+                free = [each for each in fit if not self.allocated.in_use(each.id)]
+                if len(free) < wanted.count or not wanted.count:
+                    figures = f"{len(self._candidates)} devices here, {len(fit)} match, {len(free)} of them free, {wanted.count} wanted"
+                    short.append(f"request {wanted.name} of {_shown(claim)}: {figures}")
+        short += [f"pool {'/'.join(pool.id)} lacks slices" for pool in self.pools if pool.incomplete]
+        return "; ".join(short)
+
     # -- what is wanted ------------------------------------------------------------------------------
 
     def _alternatives(self, claim: Claim, request: resource_v1.DeviceRequest) -> list[Wanted]:

@@ -83,6 +83,19 @@ async def deallocate(client: Client, claim: Claim) -> None:
     await client.patch(Claim, claim.metadata.name, body, claim.metadata.namespace, subresource="status")
 
 
+async def discard(client: Client, claim: Claim) -> None:
+    """Delete a claim that nobody but the scheduler knows of, and what keeps it."""
+    meta = claim.metadata
+    try:
+        if claim.status.allocation is not None or claim.status.reserved_for:
+            await deallocate(client, claim)
+        await client.patch(Claim, meta.name, {"metadata": {"uid": meta.uid, "finalizers": None}}, meta.namespace)
+        await client.delete(Claim, meta.name, meta.namespace, uid=meta.uid)
+    except StatusError as error:
+        if not is_not_found(error):
+            raise
+
+
 # --- devices that must be made ready -------------------------------------------------------------
 
 

@@ -38,15 +38,27 @@ from wherry.scheduler.plugins.dynamicresources.binding import (
     BindingFailed,
     bind_claim,
     deallocate,
+    discard,
     has_binding_conditions,
     readiness,
     until_ready,
 )
 from wherry.scheduler.plugins.dynamicresources.candidates import AllocationError, Inventory
+from wherry.scheduler.plugins.dynamicresources.extended import (
+    Asked,
+    Resolver,
+    asked_by,
+    by_pod,
+    claim_for,
+    is_in_memory,
+    to_be_made,
+    told,
+)
 from wherry.scheduler.plugins.dynamicresources.taken import Taken
 
 CANNOT = Refusal("cannot allocate all claims")
 ELSEWHERE = Refusal("resourceclaim not available on the node")
+AGAIN = Refusal("cannot schedule extended resource claim")
 TIMED_OUT = Refusal("timed out trying to allocate devices")
 MAX_ALTERNATIVES = 8
 
@@ -59,6 +71,13 @@ class PodClaims:
     waiting: list[Claim] = field(default_factory=list)  # those that have no devices yet
     offers: dict[str, list[Allocation]] = field(default_factory=dict)  # by node
     unavailable: dict[str, Claim] = field(default_factory=dict)  # by key
+    extended: list[Asked] = field(default_factory=list)  # extended resources that devices stand for
+    earlier: list[Claim] = field(default_factory=list)  # claims that an earlier try made for them
+    made: Claim | None = None  # the claim that this one made
+
+    @property
+    def empty(self) -> bool:
+        return not self.claims and not self.extended and not self.earlier
 
 
 class DynamicResources(Filter, Score):
@@ -71,6 +90,8 @@ class DynamicResources(Filter, Score):
         self._rules = handle.lister(resource_v1.DeviceTaintRule)
         self._inventory = Inventory(handle.lister(resource_v1.ResourceSlice))
         self._taken = Taken(self._claims)
+        self._resolver = Resolver(self._classes)
+        self._claims.add_indexer("made for extended resources", by_pod)
 
     def events(self) -> Sequence[EventHint]:
         changed = Action.ADD | Action.UPDATE
@@ -82,12 +103,17 @@ class DynamicResources(Filter, Score):
             EventHint(resource_v1.ResourceSlice, changed | Action.DELETE),  # what is left of a pool may be whole
             EventHint(resource_v1.DeviceTaintRule, Action.UPDATE | Action.DELETE),
             # One that could not be bound gives back what was kept for it, though no claim shows that.
-            EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(old.spec.resource_claims)),
+            EventHint(ASSIGNED_POD, Action.DELETE, lambda pod, old, new: bool(old.spec.resource_claims or asked_by(old, self._resolver))),
         )
 
     def _claim_helps(self, pod: core_v1.Pod, old: Claim | None, new: Claim | None) -> bool:
-        """A claim of the Pod's that came or whose status changed; any that lost its devices."""
+        """A claim of the Pod's that came or whose status changed; any that lost its devices.
+
+        The answer is kept for equal Pods: nothing of this Pod alone may be looked at.
+        """
         if old is not None and old.status.allocation is not None and (new is None or new.status.allocation is None):
+            return True
+        if new is None and old is not None and by_pod(old):  # what an earlier try made is out of the way
             return True
         if new is None or new.metadata.namespace != pod.metadata.namespace:
             return False
@@ -98,8 +124,10 @@ class DynamicResources(Filter, Score):
 
     def pre_filter(self, state: CycleState, pod: core_v1.Pod, snapshot: Snapshot) -> Refusal | None:
         found = state.data[self.name] = PodClaims()
-        if pod.spec.resource_claims:
-            self._taken.settle()
+        found.extended = asked_by(pod, self._resolver)
+        if not pod.spec.resource_claims and not found.extended:
+            return None
+        self._taken.settle()
         for entry in pod.spec.resource_claims:
             claim, why = self._claim_of(pod, entry)
             if why:
@@ -110,7 +138,8 @@ class DynamicResources(Filter, Score):
             if why := self._unusable(pod, claim):
                 return Refusal(why)
         found.waiting = [claim for claim in found.claims if claim.status.allocation is None]
-        return None
+        found.earlier = self._claims.by_index("made for extended resources", pod.metadata.uid)
+        return AGAIN if found.earlier else None
 
     def pre_enqueue(self, pod: core_v1.Pod) -> str:
         """Which claim is not there yet: until all are, the Pod is not worth a try."""
@@ -147,7 +176,7 @@ class DynamicResources(Filter, Score):
         return ""
 
     def relevant(self, state: CycleState, pod: core_v1.Pod) -> bool:
-        return bool(state.data[self.name].claims)
+        return not state.data[self.name].empty
 
     def filter(self, state: CycleState, pod: core_v1.Pod, node: NodeInfo) -> Refusal | None:
         found: PodClaims = state.data[self.name]
@@ -157,10 +186,12 @@ class DynamicResources(Filter, Score):
         if away:
             found.unavailable |= {key_of(claim): claim for claim in away}
             return ELSEWHERE
-        if not found.waiting:
+        special = claim_for(pod, found.extended, node.allocatable) if found.extended else None
+        waiting = [*found.waiting, special] if special is not None else found.waiting
+        if not waiting:
             return None
         allocator = Allocator(
-            node.node, found.waiting, self._inventory.pools(node.node), self._taken, self._classes.get, self._rules.list()
+            node.node, waiting, self._inventory.pools(node.node), self._taken, self._classes.get, self._rules.list()
         )
         try:
             offer = allocator.allocate()
@@ -169,7 +200,7 @@ class DynamicResources(Filter, Score):
         except AllocationError as error:
             return Refusal(str(error))
         if offer is None:
-            return CANNOT
+            return Refusal(CANNOT.reason, detail=allocator.lacking())
         found.offers[node.name] = offer
         return None
 
@@ -207,12 +238,15 @@ class DynamicResources(Filter, Score):
     def unreserve(self, state: CycleState, pod: core_v1.Pod, node: str) -> None:
         """What was written stays: the next try finds it, and may give it free."""
         found: PodClaims | None = state.data.get(self.name)
-        for claim in found.waiting if found is not None else ():
+        if found is None:
+            return
+        special = [offer.claim for offer in found.offers.get(node, ()) if is_in_memory(offer.claim)]
+        for claim in (*found.waiting, *special, *([found.made] if found.made is not None else [])):
             self._taken.give_up(claim, pod.metadata.uid)
 
     def pre_bind_pre_flight(self, state: CycleState, pod: core_v1.Pod, node: str) -> bool:
         found: PodClaims | None = state.data.get(self.name)
-        return found is not None and bool(found.claims)
+        return found is not None and bool(found.claims or found.offers.get(node))
 
     async def pre_bind(self, state: CycleState, pod: core_v1.Pod, node: str) -> Refusal | None:
         found: PodClaims = state.data[self.name]
@@ -226,6 +260,9 @@ class DynamicResources(Filter, Score):
                 if offer is not None:
                     self._taken.written(claim, written.metadata.resource_version)
                 bound.append(written)
+            for offer in offers.values():
+                if is_in_memory(offer.claim):
+                    bound.append(await self._bind_extended(found, pod, offer))
         except BindingFailed as error:
             return Refusal(str(error))
         except StatusError as error:
@@ -236,6 +273,18 @@ class DynamicResources(Filter, Score):
             return None
         why = await until_ready(lambda: self._newest(bound), clock, clock.monotonic())
         return Refusal(why) if why else None
+
+    async def _bind_extended(self, found: PodClaims, pod: core_v1.Pod, offer: Allocation) -> Claim:
+        """Make the claim for extended resources, bind it as others, and tell the Pod of it."""
+        client, uid = self._handle.client, pod.metadata.uid
+        made = found.made = await client.create(to_be_made(pod, offer.claim))
+        self._taken.decide(made, uid, offer.results)
+        self._taken.give_up(offer.claim, uid)
+        written = await bind_claim(client, made, pod, _written(offer), self._handle.clock.time())
+        self._taken.written(made, written.metadata.resource_version)
+        body = {"metadata": {"uid": uid}, "status": {"extendedResourceClaimStatus": told(written, found.extended)}}
+        await client.patch(core_v1.Pod, pod.metadata.name, body, pod.metadata.namespace, subresource="status")
+        return written
 
     def _newest(self, claims: Sequence[Claim]) -> list[Claim | None]:
         """As the list shows them by now; it may be behind what was written."""
@@ -251,13 +300,17 @@ class DynamicResources(Filter, Score):
     async def post_filter(self, state: CycleState, pod: core_v1.Pod) -> str:
         """Give a claim free that is in the way and that nobody else uses; what became of it."""
         found: PodClaims | None = state.data.get(self.name)
-        if found is None or not found.claims:
+        if found is None or found.empty:
             return "no new claims to deallocate"
         for claim in found.unavailable.values():
             users = [each for each in claim.status.reserved_for if each.uid != pod.metadata.uid]
             if not users:
                 await deallocate(self._handle.client, claim)
                 return "deallocation of ResourceClaim completed"
+        for claim in found.earlier:
+            if claim.metadata.deletion_timestamp is None:
+                await discard(self._handle.client, claim)
+            return "deletion of ResourceClaim completed"
         return "still not schedulable"
 
 

@@ -7,7 +7,8 @@ nothing came of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -46,14 +47,26 @@ def by_device(claim: Claim) -> Iterable[str]:
     return {"/".join(_id(each)) for each in results_of(claim) if not each.admin_access}
 
 
+@dataclass(slots=True)
+class _Decisions:
+    """Those that are on their way: by the claim's uid; and by device, the uids of the claims that are to have it or a part of it."""
+
+    by_claim: dict[str, Pending] = field(default_factory=dict)
+    by_device: dict[DeviceID, dict[str, None]] = field(default_factory=dict)
+
+
+# One a list of claims: all profiles of a scheduler give out the same devices.
+_DECISIONS: WeakKeyDictionary[Store[Claim], _Decisions] = WeakKeyDictionary()
+
+
 class Taken:
     """Answers an allocator's questions (`Allocated`)."""
 
     def __init__(self, claims: Store[Claim]) -> None:
         self._claims = claims
         claims.add_indexer("devices", by_device)
-        self._pending: dict[str, Pending] = {}  # by the claim's uid
-        self._pending_of: dict[DeviceID, dict[str, None]] = {}  # uids of the claims that are to have a device, or a part of it
+        decisions = _DECISIONS.setdefault(claims, _Decisions())
+        self._pending, self._pending_of = decisions.by_claim, decisions.by_device
 
     # -- decisions that are on their way -------------------------------------------------------------
 
