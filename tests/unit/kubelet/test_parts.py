@@ -339,3 +339,8 @@ def test_log_tail_without_the_format(tmp_path: Path) -> None:
     path.write_text("".join(f"2026-01-01T00:00:00.{n:09d}Z stdout F line {n}\n" for n in range(100)))
     lines = log_tail(path).splitlines()
     assert (len(lines), lines[0], lines[-1]) == (80, "line 20", "line 99")
+
+
+def test_what_others_write_into_a_status_stays() -> None:
+    old = {"phase": "Pending", "resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "c"}], "extendedResourceClaimStatus": {"resourceClaimName": "d"}}
+    assert status_patch("uid", old, {"phase": "Running"}) == {"metadata": {"uid": "uid"}, "status": {"phase": "Running"}}

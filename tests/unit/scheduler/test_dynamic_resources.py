@@ -179,7 +179,7 @@ def test_why_a_node_will_not_do():
     cluster = Cluster(N)
     cluster.put(claim("c", exact("r", "true", count=2)), device_class(), slice_of(devices("a", "b"), node="n"), claim("x", status=allocated("a", node="n")))
     [(_, refusal)] = cluster.decide(pod(resourceClaims=MINE)).diagnosis.values()
-    assert refusal.detail == "request r of default/c: 2 devices here, 1 match, 1 of them free, 2 wanted"
+    assert refusal.detail == "request r of default/c: 2 devices here, 2 match, 1 of them free, 2 wanted"
 
 
 # --- extended resources --------------------------------------------------------------------------

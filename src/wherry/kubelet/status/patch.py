@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from wherry.kubelet.status.conditions import RESIZING, Json
 
+OTHERS = ("resourceClaimStatuses", "extendedResourceClaimStatus")  # written by the controller of claims and by the scheduler
+
 
 def status_patch(uid: str, old: Json, new: Json) -> Json | None:
     """The patch that makes `old` into `new`; None when nothing changed.  `uid` guards against a namesake."""
     changes: Json = {}
-    for name in {*old, *new} - {"conditions"}:
+    for name in {*old, *new} - {"conditions", *OTHERS}:
         if old.get(name) != new.get(name):
             changes[name] = _list_changes(name, old, new) if name in ("podIPs", "hostIPs") else new.get(name)
     conditions = _condition_changes(old.get("conditions", []), new.get("conditions", []))

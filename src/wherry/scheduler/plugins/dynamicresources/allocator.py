@@ -120,7 +120,10 @@ class Allocator:
         short: list[str] = []
         for claim, requests in zip(self.claims, self._wanted, strict=True):
             for wanted in (each for alternatives in requests for each in alternatives):
-                fit = [each for each in self._candidates if wanted.answers.get(each, False)]
+                try:
+                    fit = [each for each in self._candidates if self._selectable(claim, wanted, each)]
+                except AllocationError:  # of a device that the search did not come to
+                    continue
                 free = [each for each in fit if not self.allocated.in_use(each.id)]
                 if len(free) < wanted.count or not wanted.count:
                     figures = f"{len(self._candidates)} devices here, {len(fit)} match, {len(free)} of them free, {wanted.count} wanted"
