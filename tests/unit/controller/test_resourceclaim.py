@@ -222,6 +222,17 @@ async def test_a_generated_claim_goes_when_its_pod_has_ended(world: Any):
         assert await claims(here) == []
 
 
+async def test_claims_whose_names_the_status_lost_go_too(world: Any):
+    async with opened(world) as here:
+        await make(here, template())
+        await make(here, pod())
+        here.start(ResourceClaimController)
+        await here.settle()
+        await write_status(here, core_v1.Pod, "p", {"phase": "Failed", "resourceClaimStatuses": None})
+        await here.settle()
+        assert await claims(here) == []
+
+
 async def test_a_claim_that_is_deleted_while_in_use_goes_after_its_user(world: Any):
     async with opened(world) as here:
         await make(here, claim("c", **KEPT))

@@ -60,7 +60,8 @@ class ResourceClaimController(Controller):
             self._look_at_claims(pod)
 
     def _look_at_claims(self, pod: core_v1.Pod) -> None:
-        for key in by_resource_claim(pod):
+        """At those that its status names, and at its own: the status may have lost a name."""
+        for key in {*by_resource_claim(pod), *map(key_of, self.claims.store.by_index("controller", pod.metadata.uid))}:
             self.queue.add(CLAIM + key)
 
     def _claim_changed(self, claim: Claim) -> None:
