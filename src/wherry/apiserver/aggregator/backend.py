@@ -139,8 +139,11 @@ class Backend:
         return (ours.service, ours.ca_bundle, ours.insecure) == (service.service, service.ca_bundle, service.insecure)
 
     async def close(self) -> None:
-        if self._forwarder is not None:
-            await self._forwarder.close()
+        """Whoever has it still gets no new connection: another has taken its place."""
+        forwarder, self._forwarder = self._forwarder, None
+        self.broken = self.broken or "the APIService has changed"
+        if forwarder is not None:
+            await forwarder.close()
 
 
 AGGREGATOR = UserInfo("system:kube-aggregator", ("system:masters",))
