@@ -39,7 +39,7 @@ class Listers:
     """The scheduler's Handle over plain lists: read once, nothing is watched."""
 
     def __init__(self, ask: Ask) -> None:
-        self._ask, self._stores = ask, dict[type[Any], Store[Any]]()
+        self._ask, self._stores, self._shared = ask, dict[type[Any], Store[Any]](), dict[type[Any], Any]()
 
     @property
     def client(self) -> Client:
@@ -55,6 +55,10 @@ class Listers:
             for item in self._ask(info_of(kind).path())["items"]:
                 store.put(msgspec.convert(item, kind, strict=False))
         return self._stores[kind]
+
+    def shared(self, kind: type[T]) -> T:
+        found: T = self._shared.setdefault(kind, kind())
+        return found
 
 
 def verdicts(pod: core_v1.Pod, snapshot: Snapshot, profile: Profile, nominator: Nominator | None = None) -> dict[str, Verdict | None]:

@@ -100,6 +100,13 @@ class Handle(Protocol):
         """A local copy of a collection; what a plugin asks for here is watched from the start."""
         ...
 
+    def shared(self, kind: type[T]) -> T:
+        """The one object of a kind that the same plugin of every profile works on (made when first asked for).
+
+        All profiles give out the same volumes and devices, so what one has decided has to be seen by the others.
+        """
+        ...
+
 
 # --- events that may help a Pod ----------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Scheduler:
         self.client, self.clock = client, clock
         self._rng = rng or random.Random()
         self.informers = SharedInformerFactory(client, clock)
+        self._shared: dict[type[Any], Any] = {}
         self.profiles = {spec.scheduler_name: make_profile(self, spec) for spec in config.profiles}
         self.recorders = {name: SeriesRecorder(client, clock, name) for name in self.profiles}
         self._reporter = Reporter(client, clock, self.recorders)
@@ -75,6 +76,10 @@ class Scheduler:
 
     def lister(self, kind: type[T]) -> Store[T]:
         return self.informers.informer(kind).store
+
+    def shared(self, kind: type[T]) -> T:
+        found: T = self._shared.setdefault(kind, kind())
+        return found
 
     def _gate(self, pod: core_v1.Pod) -> str:
         """The plugin that keeps a Pod from being tried; "" when none does."""

@@ -73,6 +73,7 @@ class Cluster:
     def __init__(self, *things: core_v1.Node | core_v1.Pod, spec: ProfileSpec | None = None, seed: int = 0) -> None:
         self.clock = FakeClock()
         self.stores: dict[type[Any], Store[Any]] = {}
+        self._shared: dict[type[Any], Any] = {}
         self.snapshot, self.nominator = Snapshot(), Nominator()
         self.profile: Profile = make_profile(self, spec)
         self.rng = random.Random(seed)
@@ -84,6 +85,10 @@ class Cluster:
 
     def lister(self, kind: type[T]) -> Store[T]:
         return self.stores.setdefault(kind, Store())
+
+    def shared(self, kind: type[T]) -> T:
+        found: T = self._shared.setdefault(kind, kind())
+        return found
 
     def put(self, *things: Any) -> None:
         for thing in things:

@@ -15,7 +15,7 @@ from wherry.api.types import core_v1, resource_v1
 from wherry.client.store import Store
 from wherry.scheduler.plugins.dynamicresources.allocator import Allocator, TooLong
 from wherry.scheduler.plugins.dynamicresources.candidates import AllocationError, Inventory
-from wherry.scheduler.plugins.dynamicresources.taken import Taken
+from wherry.scheduler.plugins.dynamicresources.taken import Decisions, Taken
 
 NODE = node("n", labels={"zone": "a"})
 A = f'device.attributes["{DRIVER}"]'
@@ -28,7 +28,7 @@ class World:
         self.claims: Store[resource_v1.ResourceClaim] = Store()
         self.classes: Store[resource_v1.DeviceClass] = Store()
         self.rules: list[resource_v1.DeviceTaintRule] = []
-        self.inventory, self.taken = Inventory(self.slices), Taken(self.claims)
+        self.inventory, self.taken = Inventory(self.slices), Taken(self.claims, Decisions())
         self.put(device_class(), *things)
 
     def put(self, *things: Any) -> None:

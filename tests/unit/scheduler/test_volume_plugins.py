@@ -41,6 +41,7 @@ class World:
 
     def __init__(self, *objects: Any, nodes: tuple[NodeInfo, ...] = ()) -> None:
         self._stores: dict[type[Any], Store[Any]] = {}
+        self._shared: dict[type[Any], Any] = {}
         self.clock = FakeClock()
         self.client: Any = Api(self._stores)
         self.nodes = {info.name: info for info in nodes or (node("n1"), node("n2"))}
@@ -49,6 +50,9 @@ class World:
 
     def lister(self, kind: type[Any]) -> Store[Any]:
         return self._stores.setdefault(kind, Store())
+
+    def shared(self, kind: type[Any]) -> Any:
+        return self._shared.setdefault(kind, kind())
 
     def put(self, obj: Any) -> None:
         self.lister(type(obj)).put(obj)
@@ -177,6 +181,16 @@ def test_what_one_pod_has_chosen_is_not_for_another():
     assert world.ask(plugin, pod("a", name="r"), "n2")[0] == NO_VOLUME, "the claim goes where its first Pod goes"
     plugin.unreserve(state, pod("a"), "n1")
     assert world.ask(plugin, pod("b", name="q"))[0] is None
+
+
+def test_what_one_profile_has_chosen_is_no_other_profile_s():
+    world = World(MANUAL, claim("a", "manual"), claim("b", "manual"), volume("pv", "manual"))
+    one, other = VolumeBinding(world), VolumeBinding(world)
+    _, state = world.ask(one, pod("a"))
+    one.reserve(state, pod("a"), "n1")
+    assert world.ask(other, pod("b", name="q"))[0] == NO_VOLUME
+    one.unreserve(state, pod("a"), "n1")
+    assert world.ask(other, pod("b", name="q"))[0] is None
 
 
 @pytest.mark.parametrize(("offered", "patched"), [([], ["data"]), ([volume("pv", "wait")], ["pv"])], ids=["made", "taken"])

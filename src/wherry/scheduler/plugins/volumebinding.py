@@ -66,6 +66,10 @@ class PodVolumes:
     choices: dict[str, Choice] = field(default_factory=dict)  # by node
 
 
+class Assumed(dict[str, dict[str, tuple[str, str]]]):
+    """What Pods that are on their way have chosen, until the lists show it: claim -> Pod's uid -> (node, volume)."""
+
+
 class VolumeBinding(Filter, Score):
     name = "VolumeBinding"
 
@@ -79,8 +83,7 @@ class VolumeBinding(Filter, Score):
         self._pools.add_indexer("class", storagecapacity.by_class)
         self._volumes.add_indexer("free", _free)
         self._volumes.add_indexer("for", _for)
-        # What Pods that are on their way have chosen, until the lists show it: claim -> Pod's uid -> (node, volume).
-        self._assumed: dict[str, dict[str, tuple[str, str]]] = {}
+        self._assumed = handle.shared(Assumed)
 
     def events(self) -> Sequence[EventHint]:
         changed = Action.ADD | Action.UPDATE

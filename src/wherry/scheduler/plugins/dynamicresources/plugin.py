@@ -54,7 +54,7 @@ from wherry.scheduler.plugins.dynamicresources.extended import (
     to_be_made,
     told,
 )
-from wherry.scheduler.plugins.dynamicresources.taken import Taken
+from wherry.scheduler.plugins.dynamicresources.taken import Decisions, Taken
 
 CANNOT = Refusal("cannot allocate all claims")
 ELSEWHERE = Refusal("resourceclaim not available on the node")
@@ -89,7 +89,7 @@ class DynamicResources(Filter, Score):
         self._classes = handle.lister(resource_v1.DeviceClass)
         self._rules = handle.lister(resource_v1.DeviceTaintRule)
         self._inventory = Inventory(handle.lister(resource_v1.ResourceSlice))
-        self._taken = Taken(self._claims)
+        self._taken = Taken(self._claims, handle.shared(Decisions))
         self._resolver = Resolver(self._classes)
         self._claims.add_indexer("made for extended resources", by_pod)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -48,24 +47,19 @@ def by_device(claim: Claim) -> Iterable[str]:
 
 
 @dataclass(slots=True)
-class _Decisions:
+class Decisions:
     """Those that are on their way: by the claim's uid; and by device, the uids of the claims that are to have it or a part of it."""
 
     by_claim: dict[str, Pending] = field(default_factory=dict)
     by_device: dict[DeviceID, dict[str, None]] = field(default_factory=dict)
 
 
-# One a list of claims: all profiles of a scheduler give out the same devices.
-_DECISIONS: WeakKeyDictionary[Store[Claim], _Decisions] = WeakKeyDictionary()
-
-
 class Taken:
     """Answers an allocator's questions (`Allocated`)."""
 
-    def __init__(self, claims: Store[Claim]) -> None:
+    def __init__(self, claims: Store[Claim], decisions: Decisions) -> None:
         self._claims = claims
         claims.add_indexer("devices", by_device)
-        decisions = _DECISIONS.setdefault(claims, _Decisions())
         self._pending, self._pending_of = decisions.by_claim, decisions.by_device
 
     # -- decisions that are on their way -------------------------------------------------------------
