@@ -78,12 +78,10 @@ class EndpointSliceController(Controller):
 
     def _zones_changed(self) -> None:
         """Some zones may have too few endpoints now; and what could have no hints may be able to."""
-        ratios = self._zones()
-        for service in self.services.store:
-            if is_automatic(service):
-                allocated = self._allocated.get(key_of(service), {})
-                if not allocated or any(is_overloaded(each, ratios) for each in allocated.values()):
-                    self.enqueue(service)
+        for service in filter(is_automatic, self.services.store):  # without one, nobody sums up thousands of nodes for each that comes
+            ratios, allocated = self._zones(), self._allocated.get(key_of(service), {})
+            if not allocated or any(is_overloaded(each, ratios) for each in allocated.values()):
+                self.enqueue(service)
 
     def _zones(self) -> Ratios:
         if self._ratios is None:
