@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from controller_world import open_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -237,8 +238,6 @@ def test_what_has_a_living_owner_is_never_deleted(owned: list[tuple[str, str, st
 
 
 async def _play(owned: list[tuple[str, str, str]], deleted: list[tuple[str, str]]) -> None:
-    from conftest import open_world
-
     async with open_world() as w:
         await w.namespace()
         uids = {}

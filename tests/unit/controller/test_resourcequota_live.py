@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from controller_objects import deployment, image_patch
+from controller_world import open_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,8 +200,6 @@ async def test_another_life_of_the_controller_counts_the_same(world: World) -> N
 
 async def _writers(hard: dict[str, str], rounds: list[list[tuple[str, str]]]) -> None:
     """Every round's writes at once; after each, what is there must fit, and the status must come to say just that."""
-    from conftest import open_world
-
     async with open_world() as w:
         await w.namespace()
         w.start(ResourceQuotaController)
