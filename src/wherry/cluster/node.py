@@ -57,7 +57,7 @@ def simulated_kubelet(config: ClusterConfig, name: str, client: Client, clock: C
 
     pods = list(IPv4Network(config.pod_range).subnets(new_prefix=24))
     pod_cidr = str(pods[config.node_names.index(name) % len(pods)])
-    runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim")
+    runtime = FakeRuntime(clock, pod_cidr=pod_cidr, name="wherry-sim", reachable=False)
     machine = Machine(cpus=32, memory=64 << 30, disk=500 << 30, kernel="simulated", os_image="wherry sim")
     settings = kubelet_config(config, name, simulated=True, pod_cidr=pod_cidr, **more)
     return Kubelet(settings, client, runtime, clock, machine=machine, mounter=NoMounter())  # nothing to leave on the host

@@ -34,11 +34,13 @@ async def run_hook(
                 output = (done.stdout + done.stderr).decode("utf-8", "replace")
                 error = f"command '{shown}' exited with {done.exit_code}: {done.stderr.decode('utf-8', 'replace')}"
                 raise HookError(f'Exec lifecycle hook ([{shown}]) {where} failed - error: {error}, message: "{output}"')
+        elif handler.sleep is not None:
+            await clock.sleep(handler.sleep.seconds)
+        elif not runtime.reachable:
+            return  # nobody listens, so nobody is told
         elif handler.http_get is not None:
             url, headers = http_url(container, handler.http_get, pod_ip)
             await http.get(url, headers, _HTTP_SECONDS)
-        elif handler.sleep is not None:
-            await clock.sleep(handler.sleep.seconds)
         elif handler.tcp_socket is not None:
             failure = await tcp.connect(handler.tcp_socket.host or pod_ip, port_of(container, handler.tcp_socket.port), 1.0)
             if failure:

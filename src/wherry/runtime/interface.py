@@ -138,6 +138,11 @@ class Security:
     masked_paths: bool = True
 
 
+# An annotation of a container that is meant to end by itself: one that prepares a Pod (an init container), one that does a Job's
+# work.  A real container knows by itself; a simulated one has to be told.
+PURPOSE, TO_PREPARE, TO_WORK = "wherry.dev/purpose", "prepare", "work"
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerConfig:
     name: str
@@ -280,6 +285,11 @@ class ByteStream(Protocol):
 
 class Runtime(Protocol):
     """Verbs of the CRI's RuntimeService and ImageService.  All may raise RuntimeFault."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether something may listen at a Pod's address.  If not, `exec_sync` answers for what is asked over the network, too."""
+        ...
 
     async def version(self) -> tuple[str, str]:
         """(name, version), as the node's `containerRuntimeVersion` shows them."""

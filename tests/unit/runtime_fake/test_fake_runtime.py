@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from runtime_suite import Change, RuntimeSuite, Wait
 
 from wherry.runtime.fake import FakeRuntime, Script, script_of_annotations
-from wherry.runtime.interface import ContainerConfig, ContainerState, RuntimeFault, SandboxConfig
+from wherry.runtime.interface import PURPOSE, TO_PREPARE, TO_WORK, ContainerConfig, ContainerState, RuntimeFault, SandboxConfig
 from wherry.util.clock import FakeClock
 
 SCRIPTS = {
@@ -103,6 +103,17 @@ class TestFakeRuntime(RuntimeSuite):
 ])
 def test_annotations_tell_a_life(annotations: dict[str, str], expected: Script) -> None:
     assert script_of_annotations(SandboxConfig("p", "n", "u", annotations=annotations), ContainerConfig("c", "i")) == expected
+
+
+@pytest.mark.parametrize(("annotations", "purpose", "expected"), [
+    pytest.param({}, TO_PREPARE, Script(run_for=0.0), id="an init container"),
+    pytest.param({}, TO_WORK, Script(run_for=1.0), id="a Job's"),
+    pytest.param({"wherry.dev/fake-exit-code": "3"}, TO_WORK, Script(run_for=1.0, exit_code=3), id="a Job's that fails"),
+    pytest.param({"wherry.dev/fake-run-seconds": "60"}, TO_WORK, Script(run_for=60.0), id="told otherwise"),
+])
+def test_what_is_meant_to_end_ends(annotations: dict[str, str], purpose: str, expected: Script) -> None:
+    container = ContainerConfig("c", "i", annotations={PURPOSE: purpose})
+    assert script_of_annotations(SandboxConfig("p", "n", "u", annotations=annotations), container) == expected
 
 
 @pytest.mark.parametrize("annotations", [

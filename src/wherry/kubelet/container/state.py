@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wherry.api.pod import is_sidecar
 from wherry.api.types import core_v1
 from wherry.kubelet.podutil import Container
-from wherry.runtime.interface import ContainerState, ContainerStatus, SandboxState, SandboxStatus
+from wherry.runtime.interface import PURPOSE, TO_PREPARE, TO_WORK, ContainerState, ContainerStatus, SandboxState, SandboxStatus
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -19,6 +20,7 @@ CONTAINER_RESOURCES = "wherry.dev/container-resources"
 TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
 TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 GRACE_PERIOD = "io.kubernetes.pod.terminationGracePeriod"
+JOB = ("batch/v1", "Job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +95,16 @@ def container_annotations(pod: core_v1.Pod, container: Container) -> dict[str, s
     }
     if pod.spec.termination_grace_period_seconds is not None:
         found[GRACE_PERIOD] = str(pod.spec.termination_grace_period_seconds)
+    if purpose := _purpose(pod, container):
+        found[PURPOSE] = purpose
     return found
+
+
+def _purpose(pod: core_v1.Pod, container: Container) -> str:
+    """What a container is there to do before it ends by itself; "" for one that is meant to go on (or that nobody can tell of)."""
+    if any(each.name == container.name for each in pod.spec.init_containers):
+        return "" if is_sidecar(container) else TO_PREPARE
+    if any(each.name == container.name for each in pod.spec.containers):
+        owner = next((each for each in pod.metadata.owner_references if each.controller), None)
+        return TO_WORK if owner is not None and (owner.api_version, owner.kind) == JOB else ""
+    return ""

@@ -66,6 +66,8 @@ class Prober:
         seconds = float(probe.timeout_seconds or 1)
         if probe.exec is not None:
             return await self._exec(container_id, probe.exec.command, seconds)
+        if not self._runtime.reachable:
+            return await self._exec(container_id, _described(probe, container, pod_ip), seconds)
         if probe.http_get is not None:
             return await _http(container, probe.http_get, pod_ip, seconds)
         if probe.tcp_socket is not None:
@@ -83,6 +85,17 @@ class Prober:
             return Result.FAILURE, f'command timed out: "{" ".join(command)}" timed out after {seconds:g}s'
         output = (done.stdout + done.stderr)[:_MAX_OUTPUT].decode("utf-8", "replace")
         return (Result.SUCCESS if done.exit_code == 0 else Result.FAILURE), output
+
+
+def _described(probe: core_v1.Probe, container: Container, pod_ip: str) -> list[str]:
+    """What is asked over the network, in words.  Raises ProbeError."""
+    if probe.http_get is not None:
+        return ["GET", http_url(container, probe.http_get, pod_ip)[0]]
+    if probe.tcp_socket is not None:
+        return ["connect", f"{probe.tcp_socket.host or pod_ip}:{port_of(container, probe.tcp_socket.port)}"]
+    if probe.grpc is not None:
+        return ["check", f"{pod_ip}:{probe.grpc.port}", probe.grpc.service]
+    raise ProbeError(f"missing probe handler for {container.name}")
 
 
 async def _http(container: Container, action: core_v1.HTTPGetAction, pod_ip: str, seconds: float) -> tuple[Result, str]:

@@ -72,6 +72,8 @@ def whole(verb: Verb[P, T]) -> Verb[P, T]:
 class EmbeddedRuntime(ImageVerbs):
     """Implements `wherry.runtime.interface.Runtime`.  `start` first; one process a cluster at a time."""
 
+    reachable = True
+
     def __init__(self, config: RuntimeConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock

@@ -64,8 +64,9 @@ class FakeRuntime:
 
     def __init__(
         self, clock: Clock, rule: Rule = script_of_annotations, *, pull: PullRule = pull_anything,
-        pod_cidr: str = "10.88.0.0/16", name: str = "fake",
+        pod_cidr: str = "10.88.0.0/16", name: str = "fake", reachable: bool = True,
     ) -> None:
+        self.reachable = reachable
         self._clock, self._rule, self._pull, self._name = clock, rule, pull, name
         network = ip_network(pod_cidr)
         self._addresses = (str(network.network_address + offset) for offset in itertools.count(2))

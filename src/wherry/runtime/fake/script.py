@@ -4,12 +4,14 @@ Annotations begin with `wherry.dev/fake-`; with a container's name after a dot
 (`wherry.dev/fake-exit-code.web`) they are that container's alone.  Times are seconds.
 
     start-delay, start-error          how long starting takes; the message with which it fails
-    run-seconds, exit-code, reason    when it ends by itself (never, unless told) and how
+    run-seconds, exit-code, reason    when it ends by itself, and how
     term-seconds, term-exit-code      how it answers SIGTERM (at once with 143; -1 second: not at all)
     log                               text it writes when it starts
     termination-message               what it leaves in its termination log
     exec-exit-code, exec-output       how it answers exec, probes included
     cpu, memory                       what it uses, as quantities
+
+Unless told otherwise an init container ends at once, what a Job runs after a second, and all others never.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wherry.apimachinery import quantity
-from wherry.runtime.interface import ContainerConfig, ExecResult, RuntimeFault, SandboxConfig
+from wherry.runtime.interface import PURPOSE, TO_PREPARE, TO_WORK, ContainerConfig, ExecResult, RuntimeFault, SandboxConfig
 
 PREFIX = "wherry.dev/fake-"
+LASTS = {TO_PREPARE: 0.0, TO_WORK: 1.0}  # seconds
 
 Exec = Callable[[Sequence[str], float], ExecResult]  # command, seconds since the container started
 
@@ -72,14 +75,15 @@ def _settings(annotations: Mapping[str, str], container: str) -> dict[str, str]:
 def script_of_annotations(sandbox: SandboxConfig, container: ContainerConfig) -> Script:
     """The life that the Pod's annotations tell.  Raises RuntimeFault for one that makes no sense."""
     settings = _settings(sandbox.annotations, container.name)
+    lasts = LASTS.get(container.annotations.get(PURPOSE, ""))
     if not settings:
-        return Script()
+        return Script(run_for=lasts)
     try:
         term = float(settings.get("term-seconds", "0"))
         return Script(
             start_delay=float(settings.get("start-delay", "0")),
             start_error=settings.get("start-error", ""),
-            run_for=float(settings["run-seconds"]) if "run-seconds" in settings else None,
+            run_for=float(settings["run-seconds"]) if "run-seconds" in settings else lasts,
             exit_code=int(settings.get("exit-code", "0")),
             reason=settings.get("reason", ""),
             term_after=None if term < 0 else term,
