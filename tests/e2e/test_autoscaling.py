@@ -81,19 +81,19 @@ def test_a_busy_deployment_grows_and_an_idle_one_shrinks(cluster: Cluster) -> No
 
 
 def test_a_drain_keeps_to_the_budget(cluster: Cluster) -> None:
-    deploy(cluster, "web", 3, "sleep 10000")
-    cluster.kubectl("create", "poddisruptionbudget", "web", "--selector=app=web", "--min-available=2")
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    deploy(cluster, "kept", 3, "sleep 10000")
+    cluster.kubectl("create", "poddisruptionbudget", "kept", "--selector=app=kept", "--min-available=2")
+    cluster.kubectl("rollout", "status", "deployment/kept", "--timeout=30s")
 
     def allowed() -> int:
-        return int(cluster.get("pdb", "web")["status"]["disruptionsAllowed"])
+        return int(cluster.get("pdb", "kept")["status"]["disruptionsAllowed"])
 
     eventually(lambda: allowed() == 1, "one Pod may go", 10)
     [node] = [each["metadata"]["name"] for each in cluster.get("nodes")["items"]]
     try:
-        told = cluster.kubectl("drain", node, "--pod-selector=app=web", "--timeout=3s", check=False)
+        told = cluster.kubectl("drain", node, "--pod-selector=app=kept", "--timeout=3s", check=False)
         assert "Cannot evict pod as it would violate the pod's disruption budget." in told
-        left = [each for each in cluster.get("pods", "-l", "app=web")["items"] if each["spec"].get("nodeName")]
+        left = [each for each in cluster.get("pods", "-l", "app=kept")["items"] if each["spec"].get("nodeName")]
         assert len(left) == 2, "one was evicted, and its successor has no place on a cordoned node"
         assert allowed() == 0
     finally:
