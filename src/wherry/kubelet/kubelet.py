@@ -338,7 +338,8 @@ class Kubelet:
     # Something happened on the node ------------------------------------------------------------
 
     def _kick(self, uid: str) -> None:
-        self._changed.setdefault(uid, asyncio.Event()).set()
+        if (waiting := self._changed.get(uid)) is not None:
+            waiting.set()
         if self.workers is not None:
             self.workers.kick(uid)
 

@@ -84,6 +84,7 @@ class SchedulingQueue:
         self._entries: dict[str, Queued] = {}
         self._state: dict[str, str] = {}
         self._happened: Journal[Happened] = Journal()
+        self._flying: dict[str, int] = {}  # Pods that are being tried, the first first: position in that journal
         self._order = itertools.count()
         self._ready = asyncio.Event()
         self._changed = asyncio.Event()
@@ -141,10 +142,12 @@ class SchedulingQueue:
         self._entries.pop(uid, None)
         self._state.pop(uid, None)
         self._unschedulable.pop(uid, None)
+        self._flying.pop(uid, None)
 
     def _set(self, uid: str, state: str) -> None:
         if self._state.get(uid) == UNSCHEDULABLE:
             del self._unschedulable[uid]
+        self._flying.pop(uid, None)
         self._state[uid] = state
         if state == UNSCHEDULABLE:
             self._unschedulable[uid] = self._entries[uid]
@@ -171,7 +174,7 @@ class SchedulingQueue:
                 entry.attempts += 1
                 if entry.attempts == 1:
                     entry.first = self._clock.monotonic()
-                entry.taken_at = self._happened.end
+                entry.taken_at = self._flying[uid] = self._happened.end
                 return entry
         if self._early:
             self._changed.set()  # nothing to do: those that back off may come early
@@ -215,6 +218,7 @@ class SchedulingQueue:
         """Every Pod that it may help (`only`: that Pod alone) is tried again, its back-off honoured."""
         event = Happened(resource, actions, old, new)
         self._happened.append(event)
+        self._happened.forget(next(iter(self._flying.values()), self._happened.end))
         for uid in [only] if only else list(self._unschedulable):
             entry = self._unschedulable.get(uid)
             if entry is not None and self._helps(event, entry):

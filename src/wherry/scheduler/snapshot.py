@@ -18,6 +18,7 @@ from wherry.scheduler.ranking import Rankings
 from wherry.scheduler.resources import held_changed
 
 REMEMBERED = 256  # derived values
+MOVES = 1024  # of Pods, to catch up by: each entry may be the last to hold one
 ZONE = "topology.kubernetes.io/zone"
 
 
@@ -38,7 +39,7 @@ class Snapshot:
         self.order: list[NodeInfo] = []  # those that exist as Nodes, by zone in turn
         self.topology = 0  # counts changes of the set of nodes, of their labels and specs
         self.touched: Journal[str] = Journal()  # names of nodes whose NodeInfo changed
-        self._moves: Journal[tuple[NodeInfo, core_v1.Pod, int]] = Journal()
+        self._moves: Journal[tuple[NodeInfo, core_v1.Pod, int]] = Journal(MOVES)
         self._derived: OrderedDict[Any, _Kept] = OrderedDict()
         self.images: dict[str, int] = {}  # name -> how many nodes have it
         self.avoided = 0  # nodes with a PreferNoSchedule taint

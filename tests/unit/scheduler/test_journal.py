@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.scheduler.journal import CUT, KEPT, Journal
+from wherry.scheduler.journal import CUT, FEW, KEPT, Journal
 
 
 def test_what_came_since_a_position_is_told_unless_it_is_forgotten() -> None:
@@ -34,3 +34,14 @@ def test_few_entries_are_let_go_at_a_time() -> None:
         journal.append(Held())
         most = max(most, before + 1 - Held.alive)
     assert most == CUT
+
+
+def test_what_nobody_asks_for_is_forgotten() -> None:
+    journal: Journal[Held] = Journal()
+    for number in range(10 * CUT):
+        journal.append(Held())
+        journal.forget(max(0, number - 100))
+        assert journal.since(max(0, number - 100)) is not None
+    assert Held.alive <= 101 + FEW
+    journal.forget(journal.end)
+    assert Held.alive <= FEW

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import msgspec
@@ -78,6 +79,22 @@ def test_a_pod_wakes_only_for_what_can_help_it(resource: Any, action: Action, ne
         queue.happened(resource, action, None, new)
         queue.park(entry, frozenset({plugin}))
     assert queue.state_of(wanted.metadata.uid) == state
+
+
+def test_what_happens_is_kept_for_the_pods_that_are_being_tried_and_no_longer() -> None:
+    queue = SchedulingQueue(FakeClock(), HINTS)
+    queue.add(pod("a"))
+    tried = queue.take()
+    assert tried is not None
+    queue.happened(ASSIGNED_POD, Action.DELETE, pod("first"), None)
+    others = [pod(f"other-{number}") for number in range(100)]
+    for each in others:
+        queue.happened(ASSIGNED_POD, Action.ADD, None, each)
+    kept = sum(sys.getrefcount(each) for each in others)
+    queue.park(tried, frozenset({"Fit"}))
+    assert queue.state_of(tried.pod.metadata.uid) == "backoff", "the first of them helps"
+    queue.happened(ASSIGNED_POD, Action.ADD, None, pod("last"))
+    assert sum(sys.getrefcount(each) for each in others) == kept - 100
 
 
 async def test_back_off_doubles_up_to_its_limit() -> None:
