@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from wherry.apimachinery.duration import parse_duration
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -37,11 +38,6 @@ _MACROS = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }
-_UNITS = {
-    "ns": Fraction(1, 10**9), "us": Fraction(1, 10**6), "µs": Fraction(1, 10**6), "μs": Fraction(1, 10**6),
-    "ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600),
-}
-_DURATION = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +157,10 @@ def _macro(text: str) -> Schedule:
         raise ValueError(f"unrecognized descriptor: {text}")
     duration = text.removeprefix("@every ")
     try:
-        seconds = _duration(duration)
+        seconds = parse_duration(duration)
     except ValueError as error:
         raise ValueError(f"failed to parse duration {text}: {error}") from None
     return Schedule(every=max(1, int(seconds)))
-
-
-def _duration(text: str) -> Fraction:
-    """Go's time.ParseDuration, in seconds."""
-    sign, body = (-1, text[1:]) if text[:1] == "-" else (1, text.removeprefix("+"))
-    if body == "0":
-        return Fraction(0)
-    total, position = Fraction(0), 0
-    while position < len(body):
-        found = _DURATION.match(body, position)
-        if found is None or not (found[1] or found[2]):
-            break
-        number = Fraction(int((found[1] or "") + (found[2] or "")), 10 ** len(found[2] or ""))
-        total, position = total + number * _UNITS[found[3]], found.end()
-    if position < len(body) or not body:
-        missing = "missing unit in" if body.replace(".", "", 1).isdigit() else "invalid"
-        shown = f"{missing} duration"
-        raise ValueError(f'time: {shown} "{text}"')
-    return sign * total
 
 
 def _field(text: str, field: _Field) -> tuple[frozenset[int], bool]:

@@ -6,7 +6,6 @@ https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/#Extend
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from wherry.api.types import core_v1
+from wherry.apimachinery.duration import parse_duration
 from wherry.apimachinery.http import Request
 from wherry.client.codec import encode
 from wherry.client.transport import HTTPSTransport, TLSConfig
@@ -24,8 +24,6 @@ from wherry.scheduler.preemption import Candidate, importance
 log = logging.getLogger(__name__)
 NAME = "Extender"  # who refused, to the queue and to `wherry why`
 MAX_SCORE, TIMEOUT = 10, 5.0
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
 class Ask(Protocol):
@@ -79,12 +77,17 @@ class ExtenderSpec(msgspec.Struct, forbid_unknown_fields=True, rename="camel", f
             raise ValueError("urlPrefix: begins with http:// or https://")
         if self.prioritize_verb and self.weight <= 0:
             raise ValueError("weight: must have a positive weight applied to it")
-        if self.http_timeout and "".join(match[0] for match in _DURATION.finditer(self.http_timeout)) != self.http_timeout:
-            raise ValueError(f"httpTimeout: invalid duration {self.http_timeout!r}")
+        if self.http_timeout:
+            try:
+                negative = parse_duration(self.http_timeout) < 0
+            except ValueError as error:
+                raise ValueError(f"httpTimeout: {error}") from None
+            if negative:
+                raise ValueError(f"httpTimeout: invalid duration {self.http_timeout!r}")
 
     @property
     def timeout(self) -> float:
-        return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(self.http_timeout)) or TIMEOUT
+        return float(parse_duration(self.http_timeout or "0")) or TIMEOUT
 
     def dial(self) -> Ask:
         """The way to it: nothing is sent yet."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 
+from wherry.apimachinery import duration
 from wherry.apimachinery.cel.errors import EvaluationError
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_UNITS = {"ns": 1e-3, "us": 1, "µs": 1, "μs": 1, "ms": 1e3, "s": 1e6, "m": 60e6, "h": 3600e6}  # in microseconds
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -34,21 +33,13 @@ def from_seconds(seconds: int) -> datetime.datetime:
 
 def parse_duration(text: str) -> datetime.timedelta:
     """Go's time.ParseDuration."""
-    body = text[1:] if text[:1] in ("+", "-") else text
-    at, total = 0, 0.0
-    if body == "0":
-        return datetime.timedelta()
-    while at < len(body):
-        part = _PART.match(body, at)
-        if part is None:
-            break
-        total += float(part[1]) * _UNITS[part[2]]
-        at = part.end()
-    if not body or at < len(body):
+    try:
+        total = duration.parse_duration(text) * 1_000_000
+    except ValueError:
+        raise EvaluationError(f'time: invalid duration "{text}"') from None
+    if abs(total) >= 2**63 / 1000:
         raise EvaluationError(f'time: invalid duration "{text}"')
-    if total >= 2**63 / 1000:
-        raise EvaluationError(f'time: invalid duration "{text}"')
-    return datetime.timedelta(microseconds=round(-total if text[0] == "-" else total))
+    return datetime.timedelta(microseconds=round(total))
 
 
 def rfc3339(when: datetime.datetime) -> str:
