@@ -19,6 +19,7 @@ from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.client import Client
 from wherry.client.recorder import EventRecorder
 from wherry.controller.ownership import controller_ref
+from wherry.util.clock import rfc3339
 
 T = TypeVar("T")
 NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -140,3 +141,18 @@ def with_status(old: T, status: dict[str, Any]) -> T:
 
 
 _EMPTY: tuple[Any, ...] = (None, 0, "", [], {})
+
+
+async def disrupt(client: Client, pod: core_v1.Pod, reason: str, message: str, now: float) -> None:
+    """Delete a Pod that can stay no longer, its condition DisruptionTarget telling why.  One that is gone is no error."""
+    meta = pod.metadata
+    condition = {
+        "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message, "lastTransitionTime": rfc3339(now),
+    }
+    body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
+    try:
+        await client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
+        await client.delete(core_v1.Pod, meta.name, meta.namespace, uid=meta.uid)
+    except StatusError as error:
+        if not is_not_found(error):
+            raise

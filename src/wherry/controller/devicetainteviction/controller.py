@@ -8,13 +8,12 @@ from typing import ClassVar
 from wherry.api.devicetaints import DeviceID, taints_of
 from wherry.api.resourceclaims import Claim, by_resource_claim
 from wherry.api.types import core_v1, resource_v1
-from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.informer import Handler
 from wherry.client.store import key_of
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.devicetainteviction.plan import evict_at
+from wherry.controller.podcontrol import disrupt
 from wherry.controller.podutil import is_terminal
-from wherry.util.clock import rfc3339
 
 
 def _by_pool(each: resource_v1.ResourceSlice) -> Iterable[str]:
@@ -78,7 +77,7 @@ class DeviceTaintEvictionController(Controller):
             self._due[key] = elapsed + left
             return RequeueAfter(left)
         self.recorder.normal(pod, "DeviceTaintManagerEviction", "Marking for deletion")
-        await self._evict(pod, now)
+        await disrupt(self.client, pod, "DeletionByDeviceTaintManager", "Device Taint manager: deleting due to NoExecute taint", now)
         return None
 
     def _taints(self, device: DeviceID) -> list[resource_v1.DeviceTaint]:
@@ -92,17 +91,3 @@ class DeviceTaintEvictionController(Controller):
                 if found.name == name:
                     return taints_of(device, found, rules)
         return []
-
-    async def _evict(self, pod: core_v1.Pod, now: float) -> None:
-        meta = pod.metadata
-        condition = {
-            "type": "DisruptionTarget", "status": "True", "reason": "DeletionByDeviceTaintManager",
-            "message": "Device Taint manager: deleting due to NoExecute taint", "lastTransitionTime": rfc3339(now),
-        }
-        body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
-        try:
-            await self.client.patch(core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic")
-            await self.client.delete(core_v1.Pod, meta.name, meta.namespace, uid=meta.uid)
-        except StatusError as error:
-            if not is_not_found(error):
-                raise

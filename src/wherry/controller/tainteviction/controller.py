@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from wherry.api.types import core_v1
-from wherry.apimachinery.errors import StatusError, is_not_found
 from wherry.client.informer import Handler
 from wherry.client.store import key_of
 from wherry.controller.controller import Context, Controller, RequeueAfter
 from wherry.controller.nodelifecycle.controller import by_node
+from wherry.controller.podcontrol import disrupt
 from wherry.controller.tainteviction.plan import evict_at
-from wherry.util.clock import rfc3339
 
 Basis = tuple[list[core_v1.Taint], list[core_v1.Toleration]]
 
@@ -75,21 +74,5 @@ class TaintEvictionController(Controller):
         if left > 0:
             return RequeueAfter(left)
         self.recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key}")
-        await self._evict(pod, now)
+        await disrupt(self.client, pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now)
         return None
-
-    async def _evict(self, pod: core_v1.Pod, now: float) -> None:
-        meta = pod.metadata
-        condition = {
-            "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint", "lastTransitionTime": rfc3339(now),
-        }
-        body = {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}}
-        try:
-            await self.client.patch(
-                core_v1.Pod, meta.name, body, meta.namespace, subresource="status", patch_type="strategic",
-            )
-            await self.client.delete(core_v1.Pod, meta.name, meta.namespace, uid=meta.uid)
-        except StatusError as error:
-            if not is_not_found(error):
-                raise
